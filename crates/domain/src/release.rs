@@ -1,0 +1,97 @@
+//! A release: an immutable, complete manifest of what every component is to run.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{
+    CommitSha, ComponentName, ConfigHash, Digest, ExecutionArn, ReleaseId, RepositoryName, StageName,
+};
+
+/// Every component's repository and digest, the commit and the configuration's hash. Never changed once claimed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// Its id.
+    pub id: ReleaseId,
+    /// The commit it was started for.
+    pub commit: CommitSha,
+    /// 1 for the first release of a commit; a wanted repetition counts up.
+    pub attempt: u32,
+    /// Who asked for it.
+    pub origin: Origin,
+    /// The execution that owns it.
+    pub execution: ExecutionArn,
+    /// When it was claimed, in world time.
+    pub claimed_at: Timestamp,
+    /// The hash of the configuration it was planned with.
+    pub config: ConfigHash,
+    /// What every component is to run. Complete: components the commit did not touch are carried.
+    pub components: BTreeMap<ComponentName, ReleasedComponent>,
+    /// The commits it brings, newest last, as far as the push told them.
+    pub commits: Vec<CommitSummary>,
+}
+
+/// What one component is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleasedComponent {
+    /// Its repository, without registry.
+    pub repository: RepositoryName,
+    /// The image's digest: an index or a manifest.
+    pub digest: Digest,
+    /// The commit the image was built from, where known. A first baseline may not tell.
+    pub commit: Option<CommitSha>,
+    /// Why it is this one.
+    pub source: ComponentSource,
+}
+
+/// Where a component's digest comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum ComponentSource {
+    /// Built from the release's commit.
+    Built,
+    /// Named by a person on the console.
+    Named,
+    /// Not touched: what this stage runs verified.
+    Carried {
+        /// The stage it was taken from.
+        stage: StageName,
+    },
+    /// Not touched and never verified by Gantry: what this stage ran when Gantry first looked.
+    Baseline {
+        /// The stage it was taken from.
+        stage: StageName,
+    },
+}
+
+impl ComponentSource {
+    /// Does the release bring something new for the component?
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::Built | Self::Named)
+    }
+}
+
+/// Who asked for a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Origin {
+    /// A push, once its images and checks were there.
+    Push,
+    /// A person on the Step Functions console (or an API call that looks the same).
+    Console,
+}
+
+/// A commit as messages show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitSummary {
+    /// The commit.
+    pub sha: CommitSha,
+    /// Its author's name. Untrusted text.
+    pub author: String,
+    /// The first line of its message. Untrusted text.
+    pub title: String,
+}
