@@ -1,0 +1,127 @@
+//! Step Functions: executions are started, listed, read and stopped.
+
+use serde_json::{Value, json};
+
+use super::{Client, ClientError, STATES, unexpected};
+
+/// One execution of a state machine as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
+    pub status: String,
+    /// The input, parsed.
+    pub input: Value,
+    /// The output, parsed; null while there is none.
+    pub output: Value,
+    /// Error name of a failed execution.
+    pub error: Option<String>,
+    /// Cause of a failed execution.
+    pub cause: Option<String>,
+}
+
+impl Execution {
+    /// Whether it still runs.
+    pub fn is_running(&self) -> bool {
+        self.status == "RUNNING"
+    }
+}
+
+/// One event of an execution's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryEvent {
+    /// Position, from 1.
+    pub id: u64,
+    /// For example `TaskStateEntered`.
+    pub kind: String,
+    /// The state, for events that enter or leave one.
+    pub state: Option<String>,
+    /// The event as Step Functions shows it.
+    pub raw: Value,
+}
+
+impl Client {
+    /// Starts an execution and returns its ARN. `input` is passed on as it is, also when it is not JSON.
+    pub async fn start_execution(
+        &self,
+        machine: &str,
+        name: Option<&str>,
+        input: &str,
+    ) -> Result<String, ClientError> {
+        let mut body = json!({ "stateMachineArn": machine, "input": input });
+        if let Some(name) = name {
+            body["name"] = json!(name);
+        }
+        let answer = self.json(STATES, "StartExecution", &body).await?;
+        text(&answer, "executionArn").ok_or_else(|| unexpected("StartExecution", "no executionArn"))
+    }
+
+    /// ARNs of a machine's executions, newest first.
+    pub async fn executions(&self, machine: &str) -> Result<Vec<String>, ClientError> {
+        let mut found = Vec::new();
+        let mut body = json!({ "stateMachineArn": machine, "maxResults": 100 });
+        loop {
+            let answer = self.json(STATES, "ListExecutions", &body).await?;
+            let page = answer["executions"].as_array().cloned().unwrap_or_default();
+            found.extend(page.iter().filter_map(|execution| text(execution, "executionArn")));
+            match text(&answer, "nextToken") {
+                Some(token) => body["nextToken"] = json!(token),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// The execution as it stands.
+    pub async fn execution(&self, arn: &str) -> Result<Execution, ClientError> {
+        let answer = self.json(STATES, "DescribeExecution", &json!({ "executionArn": arn })).await?;
+        let parsed = |name: &str| {
+            text(&answer, name).and_then(|raw| serde_json::from_str(&raw).ok()).unwrap_or(Value::Null)
+        };
+        Ok(Execution {
+            arn: arn.to_owned(),
+            name: text(&answer, "name").unwrap_or_default(),
+            status: text(&answer, "status").ok_or_else(|| unexpected("DescribeExecution", "no status"))?,
+            input: parsed("input"),
+            output: parsed("output"),
+            error: text(&answer, "error"),
+            cause: text(&answer, "cause"),
+        })
+    }
+
+    /// The execution's history from its beginning.
+    pub async fn history(&self, arn: &str) -> Result<Vec<HistoryEvent>, ClientError> {
+        let mut found = Vec::new();
+        let mut body = json!({ "executionArn": arn, "maxResults": 1000 });
+        loop {
+            let answer = self.json(STATES, "GetExecutionHistory", &body).await?;
+            for raw in answer["events"].as_array().cloned().unwrap_or_default() {
+                let details =
+                    raw.get("stateEnteredEventDetails").or_else(|| raw.get("stateExitedEventDetails"));
+                found.push(HistoryEvent {
+                    id: raw["id"].as_u64().unwrap_or_default(),
+                    kind: text(&raw, "type").unwrap_or_default(),
+                    state: details.and_then(|details| text(details, "name")),
+                    raw,
+                });
+            }
+            match text(&answer, "nextToken") {
+                Some(token) => body["nextToken"] = json!(token),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// Stops an execution, as the console's button does.
+    pub async fn stop_execution(&self, arn: &str) -> Result<(), ClientError> {
+        self.json(STATES, "StopExecution", &json!({ "executionArn": arn, "cause": "stopped by a person" }))
+            .await
+            .map(drop)
+    }
+}
+
+fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name)?.as_str().map(str::to_owned)
+}
