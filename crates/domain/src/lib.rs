@@ -1,14 +1,19 @@
 //! The rules of a release. Pure: no async, no clock, no AWS; time and facts come in as arguments.
 
 pub mod approval;
+pub mod candidate;
+pub mod changes;
 mod end;
 mod error_name;
+pub mod image_event;
 pub mod names;
 pub mod notice;
 pub mod pipeline;
 pub mod plan;
 pub mod release;
 mod scale;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use end::End;
 pub use error_name::ErrorName;
