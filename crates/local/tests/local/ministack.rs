@@ -77,7 +77,7 @@ async fn a_killed_world_leaves_nothing_running() {
     };
     let (pid, endpoint, directory) = (directory, endpoint, pid);
     assert!(group(pid).contains("launcher.py"), "the group is {}", group(pid));
-    let worker = crate::support::deploy_and_call_a_function(&Client::new(endpoint).unwrap()).await;
+    let worker = crate::support::deploy_and_occupy_a_function(&Client::new(endpoint).unwrap()).await;
     assert!(group(pid).contains(&worker), "worker {worker} is not in {}", group(pid));
 
     parent.kill().unwrap();

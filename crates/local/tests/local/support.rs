@@ -10,15 +10,19 @@ use gantry_local::places;
 use gantry_local::stack::{DeployedStack, Deployment, StackError, deploy};
 use serde_json::{Value, json};
 
-/// A runtime that answers with what it was given and where it runs; `{"fail": …}` makes it fail.
+/// A runtime that answers with what it was given and where it runs; `{"fail": …}` makes it fail,
+/// `{"pause": …}` makes it write that file and never answer.
 const ECHO: &str = r#"
-import json, os, urllib.request as http
+import json, os, signal, urllib.request as http
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
 while True:
     with http.urlopen(api + "next") as call:
         request, event = call.headers["Lambda-Runtime-Aws-Request-Id"], json.loads(call.read())
     print("echo", event, flush=True)
-    if isinstance(event, dict) and "fail" in event:
+    if "pause" in event:
+        open(event["pause"], "w").close()
+        signal.pause()
+    if "fail" in event:
         path, answer = "/error", {"errorType": event["fail"], "errorMessage": "as asked"}
     else:
         path, answer = "/response", {"event": event, "pid": os.getpid(), "files": sorted(os.listdir(os.environ["LAMBDA_TASK_ROOT"])), "env": dict(os.environ)}
@@ -99,4 +103,20 @@ pub(crate) async fn deploy_and_call_a_function(client: &Client) -> String {
     let stack = deploy_small(client, &artifacts(directory.path()), &template()).await.unwrap();
     let answer = client.invoke(&stack.function("Echo").unwrap().name, &json!({})).await.unwrap();
     answer.payload["pid"].to_string()
+}
+
+/// Deploys the stack and returns the process id of a worker in the middle of a call that never ends.
+pub(crate) async fn deploy_and_occupy_a_function(client: &Client) -> String {
+    let worker = deploy_and_call_a_function(client).await;
+    let directory = tempfile::tempdir().unwrap();
+    let (paused, caller) = (directory.path().join("paused"), client.clone());
+    let event = json!({ "pause": paused });
+    tokio::spawn(async move {
+        let echo = &caller.functions().await.unwrap()[0]["FunctionName"];
+        let _ = caller.invoke(echo.as_str().unwrap(), &event).await;
+    });
+    while !paused.exists() {
+        tokio::task::yield_now().await;
+    }
+    worker
 }
