@@ -1,0 +1,27 @@
+# Every target does its own set-up and says what is missing. `make` alone prints this help.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ARGS ?=
+
+.PHONY: help demo test lint build venv clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build venv ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
+	@scripts/demo.sh $(ARGS)
+
+test: build venv ## All tests; the stories run the real stack in the local world
+	@scripts/test.sh $(ARGS)
+
+lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
+	@scripts/lint.sh
+
+build: ## The functions and the local world
+	@scripts/build.sh
+
+venv: ## The Python environment with the local AWS
+	@scripts/venv.sh local .venv
+
+clean: ## Remove everything that was built or installed here
+	rm -rf target .venv .cache

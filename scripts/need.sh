@@ -1,0 +1,34 @@
+# Sourced by the other scripts: what each needs, and a plain sentence when it is missing.
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+need_rust() {
+    command -v cargo >/dev/null || fail "Rust is missing. Install rustup from https://rustup.rs and run this again;" \
+        "the compiler that rust-toolchain.toml names then installs itself."
+    cargo --version >/dev/null || fail "cargo does not run here. Gantry is built with the compiler that" \
+        "rust-toolchain.toml names; rustup (https://rustup.rs) installs it by itself."
+    command -v cc >/dev/null || fail "A C compiler and linker is missing. Install one" \
+        "(Debian and Ubuntu: apt install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install)."
+}
+
+# Prints a Python that is new enough and can make virtual environments.
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 python3.10 python3.14; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.10 or newer with its venv module is missing (found: $(python3 --version 2>&1 || echo none))." \
+        "Install it (Debian and Ubuntu: apt install python3-venv; macOS: brew install python3)," \
+        "or name one: make PYTHON=/path/to/python3 …"
+}
+
+need_node() {
+    command -v npm >/dev/null || fail "Node is missing: asl-validator needs Node 18 or newer with npm" \
+        "(https://nodejs.org). Only 'make lint' needs it."
+}
