@@ -3,17 +3,21 @@
 pub mod approval;
 pub mod candidate;
 pub mod changes;
+pub mod ecs;
 mod end;
 mod error_name;
 pub mod image_event;
+pub mod lock;
 pub mod names;
 pub mod notice;
 pub mod pipeline;
 pub mod plan;
 pub mod release;
 mod scale;
+pub mod task_definition;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verified;
 
 pub use end::End;
 pub use error_name::ErrorName;

@@ -1,0 +1,93 @@
+//! Executions of the release machine, and the states of them that wait for an answer.
+
+use async_trait::async_trait;
+use gantry_domain::ErrorName;
+use gantry_domain::names::ExecutionArn;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::PortError;
+
+/// Names a waiting state to Step Functions, and lets whoever holds it answer. Never printed, never serialized.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct TaskToken(SecretString);
+
+impl TaskToken {
+    /// A token as it came.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(SecretString::from(token.into()))
+    }
+
+    /// The token itself, for the table and for Step Functions only.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// What became of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// Started by this call.
+    Now,
+    /// An execution of that name exists: somebody was faster, which is as good.
+    Before,
+}
+
+/// How an execution is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionState {
+    /// It goes on.
+    Running,
+    /// It ended by itself.
+    Succeeded,
+    /// It died of an error.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// A person stopped it.
+    Aborted,
+    /// Step Functions does not know it (any more).
+    Gone,
+}
+
+impl ExecutionState {
+    /// Can it still do something?
+    pub fn is_running(self) -> bool {
+        self == Self::Running
+    }
+}
+
+/// What became of an answer to a waiting state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// The state has it.
+    Delivered,
+    /// The state does not wait (any more): answered before, timed out, stopped, or never was.
+    Closed,
+}
+
+/// Starts releases.
+#[async_trait]
+pub trait StartRelease: Send + Sync {
+    /// Starts the release machine under a name that makes the start happen once.
+    async fn start(&self, name: &str, input: &Value) -> Result<Started, PortError>;
+}
+
+/// Looks at executions.
+#[async_trait]
+pub trait Executions: Send + Sync {
+    /// How the execution is doing.
+    async fn state(&self, execution: &ExecutionArn) -> Result<ExecutionState, PortError>;
+}
+
+/// Answers waiting states. Few functions may (T7).
+#[async_trait]
+pub trait TaskTokens: Send + Sync {
+    /// Lets the state go on. What is sent is not believed by what follows: it reads the rows.
+    async fn succeed(&self, token: &TaskToken, output: &Value) -> Result<Answered, PortError>;
+
+    /// Lets the state fail.
+    async fn fail(&self, token: &TaskToken, error: ErrorName, cause: &str) -> Result<Answered, PortError>;
+}

@@ -1,0 +1,104 @@
+//! Locks of stages, those who wait for them, and the tokens to wake them with.
+
+use async_trait::async_trait;
+use gantry_domain::lock::{Lock, Waiter};
+use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use jiff::Timestamp;
+
+use super::NewNotice;
+use crate::ports::{PortError, TaskToken};
+
+/// A lock as it is kept.
+#[derive(Debug, Clone)]
+pub struct StoredLock {
+    /// The lock.
+    pub lock: Lock,
+    /// The owner's state that has not been told yet that the lock is its own.
+    pub unanswered: Option<TaskToken>,
+}
+
+/// Somebody waiting, as it is kept.
+#[derive(Debug, Clone)]
+pub struct StoredWaiter {
+    /// Who waits, and since when.
+    pub waiter: Waiter,
+    /// The token of the state that waits.
+    pub token: TaskToken,
+}
+
+/// What became of taking a lock.
+#[derive(Debug, Clone)]
+pub enum Taken {
+    /// It is the asking execution's, by this call or an earlier one.
+    Yours,
+    /// Another execution has it.
+    Held(Lock),
+}
+
+/// Did the write find the lock in the hands it expected?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fenced {
+    /// It did, and was made.
+    Written,
+    /// It did not: nothing was written.
+    Lost,
+}
+
+/// The locks.
+#[async_trait]
+pub trait Locks: Send + Sync {
+    /// The stage's lock. `None`: free.
+    async fn read(&self, stage: &StageName) -> Result<Option<StoredLock>, PortError>;
+
+    /// Takes the lock of `lock.stage` if it is free; if it is already `lock.owner`'s, notes the token to answer.
+    async fn take(&self, lock: &Lock, token: &TaskToken) -> Result<Taken, PortError>;
+
+    /// Notes that the owner was told, with this token, that the lock is its own.
+    async fn answered(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<(), PortError>;
+
+    /// Notes the execution that carries out the plan, before it writes. `Lost` unless `owner` has the lock and it is
+    /// not kept.
+    async fn record_rollout(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        rollout: &ExecutionArn,
+    ) -> Result<Fenced, PortError>;
+
+    /// Notes a task that was started. `Lost` unless `owner` has the lock.
+    async fn record_task(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        task: &TaskArn,
+    ) -> Result<Fenced, PortError>;
+
+    /// Keeps the lock on purpose, for a person to look at the stage. The first reason stays.
+    async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError>;
+
+    /// Puts somebody in the queue with the notice that tells of it, or renews the token of somebody who is in it.
+    async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError>;
+
+    /// The queue, oldest first.
+    async fn waiters(&self, stage: &StageName) -> Result<Vec<StoredWaiter>, PortError>;
+
+    /// Takes somebody out of the queue.
+    async fn leave(&self, waiter: &Waiter) -> Result<(), PortError>;
+
+    /// Frees the lock that `owner` has.
+    async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
+
+    /// Passes the lock on in one transaction: from `owner` (`None`: it was free) to somebody in the queue, who leaves
+    /// it and is to be answered. `Lost` when the lock or the queue changed meanwhile.
+    async fn pass(
+        &self,
+        owner: Option<&ExecutionArn>,
+        to: &StoredWaiter,
+        at: Timestamp,
+    ) -> Result<Fenced, PortError>;
+}
