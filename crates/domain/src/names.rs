@@ -284,6 +284,13 @@ name!(
     |text| is_arn(text, "ecs", "service-deployment/")
 );
 name!(
+    /// One revision of an ECS service: what a deployment brings.
+    ServiceRevisionArn,
+    "a service revision's ARN",
+    "arn:aws:ecs:<region>:<account>:service-revision/<cluster>/<service>/<id>",
+    |text| is_arn(text, "ecs", "service-revision/")
+);
+name!(
     /// A task.
     TaskArn,
     "a task's ARN",

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::names::{
-    ClusterName, ComponentName, ConfigHash, ContainerName, Digest, NameError, PlanHash, ReleaseId,
+    ClusterName, ComponentName, ConfigHash, ContainerName, Digest, NameError, PlanHash, Region, ReleaseId,
     RepositoryName, RoleArn, ServiceDeploymentArn, ServiceName, StageName, StepName, TaskDefinitionArn,
 };
 use crate::pipeline::Check;
@@ -38,6 +38,8 @@ pub struct PlanTerms {
     pub stage: StageName,
     /// The configuration it was made with.
     pub config: ConfigHash,
+    /// The region it changes.
+    pub region: Region,
     /// The cluster it changes.
     pub cluster: ClusterName,
     /// The registry's host in this stage.
@@ -48,6 +50,8 @@ pub struct PlanTerms {
     pub observe_role: RoleArn,
     /// How long a wave may take.
     pub wave_timeout: Duration,
+    /// Hosts in private networks that its checks may reach.
+    pub private_hosts: Vec<String>,
     /// Every service of the stage, also those that stay as they are.
     pub services: Vec<PlannedService>,
     /// What is done, in order.
