@@ -25,9 +25,9 @@ pub struct Answer {
 /// Why a request from outside did not get an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The world has not said yet where Gantry listens.
-    #[error("no {0} is configured")]
-    NoUrl(&'static str),
+    /// The world has not said yet where Gantry listens, or there is nothing to send.
+    #[error("there is no {0}")]
+    Missing(&'static str),
     /// The HTTP client could not be made.
     #[error("the HTTP client could not be made")]
     Client(#[source] reqwest::Error),

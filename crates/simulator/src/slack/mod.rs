@@ -3,6 +3,7 @@
 //! The API is what Gantry calls (`/slack/api/…`); [`SlackWorkspace`] is what the world and tests use: read the channel,
 //! wait for a message, click. It plays one workspace with one app; there are no scopes, no other channels, no Events API.
 
+mod forms;
 pub mod limits;
 mod model;
 mod people;
