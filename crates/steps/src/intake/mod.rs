@@ -1,0 +1,158 @@
+//! What both ways in share: gathering what is known of a commit, and starting its release once it is ready.
+//!
+//! Every event writes its fact first and looks at all facts afterwards, with consistent reads: whoever comes last sees
+//! everything, so a release is started however events are ordered, and only once, because its execution has one name.
+
+use std::collections::BTreeSet;
+
+use gantry_domain::candidate::{CandidateFacts, ImageFact, Missing, PushFact, Readiness, readiness};
+use gantry_domain::names::{CommitPrefix, CommitSha, ReleaseId};
+use gantry_domain::pipeline::Pipeline;
+use serde_json::json;
+
+use crate::ports::store::{Candidates, Releases};
+use crate::ports::{PortError, StartRelease, Started};
+
+/// How far back along the branch an overtaken commit is looked for.
+const LONGEST_CHAIN: usize = 50;
+
+/// What looking at a commit came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// This event completed it: its release was started.
+    Started(ReleaseId),
+    /// It had been started before.
+    StartedBefore,
+    /// A newer push of its components has been released: it is skipped, and contained in what came after.
+    Overtaken,
+    /// It still waits.
+    Waiting(Vec<Missing>),
+    /// It will never be released; the reason is for people.
+    Ignored(String),
+}
+
+/// The ports intake uses.
+pub struct Intake<'a> {
+    /// The configuration.
+    pub pipeline: &'a Pipeline,
+    /// Facts about commits.
+    pub candidates: &'a dyn Candidates,
+    /// Which commits have been claimed.
+    pub releases: &'a dyn Releases,
+    /// Starts releases.
+    pub start: &'a dyn StartRelease,
+}
+
+/// The name of a commit's first execution, which is also its release's id.
+///
+/// A pipeline's name and a commit cannot make a malformed id; the error is a defect.
+pub fn first_release(pipeline: &Pipeline, commit: &CommitSha) -> Result<ReleaseId, PortError> {
+    let digits = commit.as_str().get(..12).unwrap_or(commit.as_str());
+    ReleaseId::new(format!("{}-{digits}-1", pipeline.name)).map_err(|source| PortError::Malformed {
+        call: "naming the release".to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// Everything known of a commit and of the pushes before it that no release has claimed yet.
+pub async fn gather(
+    pipeline: &Pipeline,
+    candidates: &dyn Candidates,
+    releases: &dyn Releases,
+    commit: &CommitSha,
+) -> Result<CandidateFacts, PortError> {
+    let mut facts = CandidateFacts::default();
+    let mut seen = BTreeSet::new();
+    let mut next = Some(commit.clone());
+    while let Some(commit) = next.take() {
+        if facts.pushes.len() >= LONGEST_CHAIN || !seen.insert(commit.clone()) {
+            break;
+        }
+        let Some(push) = push_of(pipeline, candidates, &commit).await? else { break };
+        if !facts.pushes.is_empty()
+            && (push.branch != pipeline.source.branch
+                || releases.claimed(&pipeline.name, &commit).await?.is_some())
+        {
+            break;
+        }
+        for image in candidates.images(&pipeline.name, &commit).await? {
+            if is_unambiguous(pipeline, candidates, &image).await? {
+                facts.images.push(image);
+            }
+        }
+        facts.workflows.extend(candidates.workflows(&pipeline.name, &commit).await?);
+        next.clone_from(&push.before);
+        facts.pushes.push(push);
+    }
+    Ok(facts)
+}
+
+/// The push of a commit, to the released branch if there was one.
+async fn push_of(
+    pipeline: &Pipeline,
+    candidates: &dyn Candidates,
+    commit: &CommitSha,
+) -> Result<Option<PushFact>, PortError> {
+    let mut pushes = candidates.pushes(&pipeline.name, &prefix_of(commit.as_str())?).await?;
+    pushes.retain(|push| push.commit == *commit);
+    pushes.sort_by_key(|push| push.branch != pipeline.source.branch);
+    Ok(pushes.into_iter().next())
+}
+
+/// A short tag counts only while it can mean one commit alone.
+async fn is_unambiguous(
+    pipeline: &Pipeline,
+    candidates: &dyn Candidates,
+    image: &ImageFact,
+) -> Result<bool, PortError> {
+    if image.commit.as_str().len() == 40 {
+        return Ok(true);
+    }
+    let pushes = candidates.pushes(&pipeline.name, &image.commit).await?;
+    Ok(pushes.iter().map(|push| &push.commit).collect::<BTreeSet<_>>().len() <= 1)
+}
+
+fn prefix_of(commit: &str) -> Result<CommitPrefix, PortError> {
+    CommitPrefix::new(commit).map_err(|source| PortError::Malformed {
+        call: "reading a commit".to_owned(),
+        source: Box::new(source),
+    })
+}
+
+impl Intake<'_> {
+    /// Starts the commit's release if everything it needs is there.
+    pub async fn look_at(&self, commit: &CommitSha) -> Result<Looked, PortError> {
+        if self.releases.claimed(&self.pipeline.name, commit).await?.is_some() {
+            return Ok(Looked::StartedBefore);
+        }
+        let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
+        let images = match readiness(self.pipeline, &facts) {
+            Readiness::Ready { images } => images,
+            Readiness::Waiting { missing } => return Ok(Looked::Waiting(missing)),
+            Readiness::Ignored { why } => return Ok(Looked::Ignored(why.to_string())),
+        };
+        let pushed_at = facts.pushes.first().map(|push| push.pushed_at);
+        for component in images.keys() {
+            if self.releases.newest_push(&self.pipeline.name, component).await? > pushed_at {
+                return Ok(Looked::Overtaken);
+            }
+        }
+        let release = first_release(self.pipeline, commit)?;
+        match self.start.start(release.as_str(), &json!({"commit": commit})).await? {
+            Started::Now => Ok(Looked::Started(release)),
+            Started::Before => Ok(Looked::StartedBefore),
+        }
+    }
+
+    /// Looks at every commit that a short or full commit id can mean; two or more are refused.
+    pub async fn look_at_prefix(&self, commit: &CommitPrefix) -> Result<Looked, PortError> {
+        let pushes = self.candidates.pushes(&self.pipeline.name, commit).await?;
+        let commits: BTreeSet<CommitSha> = pushes.into_iter().map(|push| push.commit).collect();
+        let mut commits = commits.into_iter();
+        match (commits.next(), commits.next()) {
+            (None, _) => Ok(Looked::Waiting(vec![Missing::Push])),
+            (Some(commit), None) => self.look_at(&commit).await,
+            (Some(_), Some(_)) => Ok(Looked::Ignored(format!("{commit} can mean more than one commit"))),
+        }
+    }
+}
