@@ -4,7 +4,9 @@
 //! functions are the real binaries. Nothing here is part of what ships.
 
 pub mod client;
+pub mod executions;
 pub mod ministack;
 pub mod package;
 pub mod places;
+pub mod schedules;
 pub mod stack;

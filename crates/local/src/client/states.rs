@@ -1,5 +1,6 @@
 //! Step Functions: executions are started, listed, read and stopped.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Client, ClientError, STATES, unexpected};
@@ -39,8 +40,25 @@ pub struct HistoryEvent {
     pub kind: String,
     /// The state, for events that enter or leave one.
     pub state: Option<String>,
+    /// Real time.
+    pub at: Timestamp,
     /// The event as Step Functions shows it.
     pub raw: Value,
+}
+
+impl HistoryEvent {
+    fn of(raw: Value) -> Self {
+        let details = raw.get("stateEnteredEventDetails").or_else(|| raw.get("stateExitedEventDetails"));
+        let seconds = raw["timestamp"].as_f64().unwrap_or_default();
+        let at = SignedDuration::try_from_secs_f64(seconds).ok();
+        Self {
+            id: raw["id"].as_u64().unwrap_or_default(),
+            kind: text(&raw, "type").unwrap_or_default(),
+            state: details.and_then(|details| text(details, "name")),
+            at: at.and_then(|at| Timestamp::UNIX_EPOCH.checked_add(at).ok()).unwrap_or_default(),
+            raw,
+        }
+    }
 }
 
 impl Client {
@@ -93,25 +111,29 @@ impl Client {
 
     /// The execution's history from its beginning.
     pub async fn history(&self, arn: &str) -> Result<Vec<HistoryEvent>, ClientError> {
+        self.history_after(arn, 0).await
+    }
+
+    /// The events of an execution's history after the one with this id, oldest first.
+    pub async fn history_after(&self, arn: &str, known: u64) -> Result<Vec<HistoryEvent>, ClientError> {
+        let page_size = if known == 0 { 1000 } else { 50 };
         let mut found = Vec::new();
-        let mut body = json!({ "executionArn": arn, "maxResults": 1000 });
+        let mut body = json!({ "executionArn": arn, "maxResults": page_size, "reverseOrder": true });
         loop {
             let answer = self.json(STATES, "GetExecutionHistory", &body).await?;
-            for raw in answer["events"].as_array().cloned().unwrap_or_default() {
-                let details =
-                    raw.get("stateEnteredEventDetails").or_else(|| raw.get("stateExitedEventDetails"));
-                found.push(HistoryEvent {
-                    id: raw["id"].as_u64().unwrap_or_default(),
-                    kind: text(&raw, "type").unwrap_or_default(),
-                    state: details.and_then(|details| text(details, "name")),
-                    raw,
-                });
-            }
+            let page = answer["events"].as_array().cloned().unwrap_or_default();
+            let listed = page.len();
+            let fresh: Vec<HistoryEvent> =
+                page.into_iter().map(HistoryEvent::of).filter(|event| event.id > known).collect();
+            let complete = fresh.len() < listed;
+            found.extend(fresh);
             match text(&answer, "nextToken") {
-                Some(token) => body["nextToken"] = json!(token),
-                None => return Ok(found),
+                Some(token) if !complete => body["nextToken"] = json!(token),
+                _ => break,
             }
         }
+        found.reverse();
+        Ok(found)
     }
 
     /// Stops an execution, as the console's button does.

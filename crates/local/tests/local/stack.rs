@@ -1,10 +1,17 @@
 //! A template with local paths becomes a stack whose functions and machines are the real ones.
 
 use crate::support::{artifacts, deploy_and_call_a_function, deploy_small, template};
+use std::time::Duration;
+
+use gantry_domain::Scale;
 use gantry_local::client::Client;
+use gantry_local::executions::{Executions, Machine};
 use gantry_local::ministack::{MiniStack, MiniStackOptions};
 use gantry_local::package::PackageError;
+use gantry_local::schedules::take_over;
 use gantry_local::stack::StackError;
+use gantry_simulator::clock::WorldClock;
+use jiff::Timestamp;
 use serde_json::json;
 
 async fn world() -> (MiniStack, Client) {
@@ -55,23 +62,22 @@ async fn an_execution_waits_on_the_scaled_clock_and_calls_the_function() {
     let stack = deploy_small(&client, &artifacts(directory.path()), &template()).await.unwrap();
 
     let arn = client.start_execution(&stack.outputs["MachineArn"], Some("one"), r#"{"n":2}"#).await.unwrap();
-    let started = std::time::Instant::now();
-    let ended = loop {
-        let execution = client.execution(&arn).await.unwrap();
-        if !execution.is_running() {
-            break execution;
-        }
-    };
-    assert_eq!((ended.status.as_str(), &ended.output), ("SUCCEEDED", &json!({ "n": 2 })));
-    assert!(started.elapsed().as_secs() < 30, "a wait of 60 s took {:?}", started.elapsed());
+    let machine = Machine { name: "small".to_owned(), arn: stack.outputs["MachineArn"].clone() };
+    let clock = Scale::new(Timestamp::now(), 600.0).unwrap();
+    let executions = Executions::watch(vec![machine], client.clone(), clock);
+    let seen = executions
+        .wait_for(Duration::from_secs(30), |all| {
+            all.iter().find(|seen| !seen.execution.is_running()).cloned()
+        })
+        .await
+        .unwrap();
+    assert_eq!((seen.execution.status.as_str(), &seen.execution.output), ("SUCCEEDED", &json!({ "n": 2 })));
+    assert_eq!(seen.path(), ["Pause", "CallEcho"]);
+    let pause = &seen.visits[0];
+    let passed = pause.left_at.unwrap().duration_since(pause.entered_at).as_secs();
+    // History has milliseconds only, and a loaded machine may be late.
+    assert!((55..6000).contains(&passed), "a wait of 60 s took {passed} s in the world");
     assert_eq!(client.executions(&stack.outputs["MachineArn"]).await.unwrap(), std::slice::from_ref(&arn));
-    let history = client.history(&arn).await.unwrap();
-    let entered: Vec<&str> = history
-        .iter()
-        .filter(|event| event.kind.ends_with("StateEntered"))
-        .filter_map(|event| event.state.as_deref())
-        .collect();
-    assert_eq!(entered, ["Pause", "CallEcho"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,12 +97,29 @@ async fn an_event_of_an_aws_service_reaches_the_rule_that_matches_it() {
     };
     assert_eq!(printed.len(), 1);
     assert!(printed[0].contains("'image-tag': 'sha-1'"), "{printed:?}");
+}
 
-    let targets = client.scheduled_targets().await.unwrap();
-    assert_eq!(targets.len(), 1);
-    assert_eq!(targets[0].expression, "rate(1 minute)");
-    assert_eq!(targets[0].target, stack.function("Echo").unwrap().arn);
-    client.disable_rule(&targets[0].rule).await.unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn schedules_fire_on_the_scaled_clock_and_only_when_they_shall() {
+    let (_world, client) = world().await;
+    let directory = tempfile::tempdir().unwrap();
+    let stack = deploy_small(&client, &artifacts(directory.path()), &template()).await.unwrap();
+    let echo = &stack.function("Echo").unwrap().name;
+    let clock = WorldClock::new(Scale::new(Timestamp::now(), 600.0).unwrap());
+
+    let silent = take_over(&client, clock, false).await.unwrap();
+    clock.sleep(Duration::from_secs(180)).await;
+    assert_eq!(client.function_log(echo).await.unwrap(), Vec::<String>::new());
+    drop(silent);
+
+    let _firing = take_over(&client, clock, true).await.unwrap();
+    let printed = loop {
+        let lines = client.function_log(echo).await.unwrap();
+        if lines.len() > 1 {
+            break lines;
+        }
+    };
+    assert!(printed[0].contains("'detail-type': 'Scheduled Event'"), "{printed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
