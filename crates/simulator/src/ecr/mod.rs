@@ -8,6 +8,8 @@ mod operations;
 mod push;
 mod refusal;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,7 +113,7 @@ impl Ecr {
         let name = name.into();
         let mut world = self.lock();
         let repository =
-            world.store.repositories.entry(name).or_insert_with(|| Repository::new(mutability, now));
+            world.store.repositories.entry(name).or_insert_with(|| Repository::new(mutability.clone(), now));
         repository.mutability = mutability;
         drop(world);
         self.changed();
@@ -134,28 +136,12 @@ impl Ecr {
         let now = self.clock.now();
         let mut world = self.lock();
         let repository = world.repository(&image.repository, &self.registry)?;
-        let mut manifests = image.manifests(repository);
-        let top =
-            manifests.pop().ok_or_else(|| refusal::invalid_parameter("platforms", "must not be empty"))?;
+        let manifests = image.manifests(repository);
         let mut actions = Vec::new();
-        let is_index = !manifests.is_empty();
-        for child in &manifests {
-            actions.extend(repository.put_if_absent(&image.repository, child, None, now)?);
-        }
-        let before = actions.len();
-        if image.tags.is_empty() {
-            actions.extend(repository.put_if_absent(&image.repository, &top, None, now)?);
-        }
-        for tag in &image.tags {
-            actions.extend(repository.put_if_absent(&image.repository, &top, Some(tag), now)?);
-        }
-        if let Some(last) =
-            actions.get(before..).and_then(<[_]>::last).filter(|last| is_index && !last.tag.is_empty())
-        {
-            actions.push(ImageAction { tag: String::new(), ..last.clone() });
-        }
+        let outcome = repository.put_all(image, &manifests, now, &mut actions);
+        // A push that is refused half-way has still pushed the first half.
         self.emit(world, &image.repository, &actions);
-        Ok(store::digest_of(top.as_bytes()))
+        outcome
     }
 
     /// Moves a tag to another digest, as far as the repository's mutability lets it.
@@ -247,6 +233,35 @@ impl World {
 }
 
 impl Repository {
+    /// Puts children, then what carries the tags; notes what happened as it goes.
+    fn put_all(
+        &mut self,
+        image: &PushedImage,
+        manifests: &[String],
+        now: Timestamp,
+        actions: &mut Vec<ImageAction>,
+    ) -> Result<String, AwsError> {
+        let name = image.repository.as_str();
+        let (top, children) = manifests
+            .split_last()
+            .ok_or_else(|| refusal::invalid_parameter("platforms", "must not be empty"))?;
+        for child in children {
+            actions.extend(self.put_if_absent(name, child, None, now)?);
+        }
+        let before = actions.len();
+        if image.tags.is_empty() {
+            actions.extend(self.put_if_absent(name, top, None, now)?);
+        }
+        for tag in &image.tags {
+            actions.extend(self.put_if_absent(name, top, Some(tag), now)?);
+        }
+        let tagged = actions.get(before..).and_then(<[_]>::last).filter(|last| !last.tag.is_empty()).cloned();
+        if let Some(last) = tagged.filter(|_| !children.is_empty()) {
+            actions.push(ImageAction { tag: String::new(), ..last });
+        }
+        Ok(store::digest_of(top.as_bytes()))
+    }
+
     /// Puts a manifest unless it is there already, as a registry client does; returns what happened.
     fn put_if_absent(
         &mut self,

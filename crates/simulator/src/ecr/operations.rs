@@ -183,7 +183,8 @@ impl<'a> Operation<'a> {
             let repository = self.store.repositories.get(name);
             let repository =
                 repository.ok_or_else(|| refusal::repository_not_found(name, &self.registry.account))?;
-            described.push(json!({
+            let exclusions = repository.mutability.exclusions().iter();
+            let mut description = json!({
                 "repositoryArn": self.registry.arn(name),
                 "registryId": self.registry.account,
                 "repositoryName": name,
@@ -192,7 +193,12 @@ impl<'a> Operation<'a> {
                 "imageTagMutability": repository.mutability.as_str(),
                 "imageScanningConfiguration": { "scanOnPush": false },
                 "encryptionConfiguration": { "encryptionType": "AES256" },
-            }));
+            });
+            if exclusions.len() > 0 {
+                let filter = |filter| json!({ "filterType": "WILDCARD", "filter": filter });
+                description["imageTagMutabilityExclusionFilters"] = exclusions.map(filter).collect();
+            }
+            described.push(description);
         }
         self.answer_page("repositories", described)
     }

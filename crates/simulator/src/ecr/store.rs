@@ -10,22 +10,42 @@ use sha2::{Digest, Sha256};
 
 use super::refusal;
 use crate::aws::AwsError;
+use crate::front::policy::wildcard;
 
 /// May a tag be moved to another digest?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagMutability {
     /// Tags move.
     Mutable,
     /// A tag stays where it was put.
     Immutable,
+    /// A tag stays where it was put unless one of these patterns (`branch-*`) matches it.
+    ImmutableExcept(Vec<String>),
 }
 
 impl TagMutability {
     /// As the API spells it.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Mutable => "MUTABLE",
             Self::Immutable => "IMMUTABLE",
+            Self::ImmutableExcept(_) => "IMMUTABLE_WITH_EXCLUSION",
+        }
+    }
+
+    fn may_move(&self, tag: &str) -> bool {
+        match self {
+            Self::Mutable => true,
+            Self::Immutable => false,
+            Self::ImmutableExcept(patterns) => patterns.iter().any(|pattern| wildcard(tag, pattern)),
+        }
+    }
+
+    /// The patterns of tags that move all the same.
+    pub(super) fn exclusions(&self) -> &[String] {
+        match self {
+            Self::ImmutableExcept(patterns) => patterns,
+            Self::Mutable | Self::Immutable => &[],
         }
     }
 }
@@ -112,7 +132,9 @@ impl Repository {
         if self.images.contains_key(&digest) && (new.tag.is_none() || current == Some(&digest)) {
             return Err(refusal::image_already_exists(name, &digest, new.tag));
         }
-        if let (Some(tag), Some(_), TagMutability::Immutable) = (new.tag, current, self.mutability) {
+        if let (Some(tag), Some(_)) = (new.tag, current)
+            && !self.mutability.may_move(tag)
+        {
             return Err(refusal::tag_already_exists(name, tag));
         }
         self.images.entry(digest.clone()).or_insert(image);

@@ -14,6 +14,8 @@ pub mod policy;
 mod refusal;
 pub mod signature;
 mod sts;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

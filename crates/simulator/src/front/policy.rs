@@ -145,8 +145,8 @@ fn key_met(operator: &str, key: &str, expected: &Value, context: &Context) -> Me
     let holds = match operator {
         "StringEquals" => any(|actual, value| actual == value),
         "StringNotEquals" => !any(|actual, value| actual == value),
-        "StringLike" => any(like),
-        "StringNotLike" => !any(like),
+        "StringLike" => any(wildcard),
+        "StringNotLike" => !any(wildcard),
         "ArnEquals" | "ArnLike" => any(arn_like),
         "ArnNotEquals" | "ArnNotLike" => !any(arn_like),
         "Bool" => any(|actual, value| actual.eq_ignore_ascii_case(value)),
@@ -156,7 +156,7 @@ fn key_met(operator: &str, key: &str, expected: &Value, context: &Context) -> Me
 }
 
 /// `*` is any run of characters, `?` exactly one.
-fn like(actual: &str, pattern: &str) -> bool {
+pub(crate) fn wildcard(actual: &str, pattern: &str) -> bool {
     let (actual, pattern): (Vec<char>, Vec<char>) = (actual.chars().collect(), pattern.chars().collect());
     let (mut at, mut in_pattern) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
@@ -186,7 +186,7 @@ fn arn_like(actual: &str, pattern: &str) -> bool {
     let actual: Vec<&str> = actual.splitn(6, ':').collect();
     let pattern: Vec<&str> = pattern.splitn(6, ':').collect();
     actual.len() == pattern.len()
-        && actual.iter().zip(&pattern).all(|(actual, pattern)| like(actual, pattern))
+        && actual.iter().zip(&pattern).all(|(actual, pattern)| wildcard(actual, pattern))
 }
 
 /// Does a trust policy let this role in?

@@ -1,0 +1,7 @@
+//! The front door over real HTTP, with really signed requests, against a MiniStack of our own making.
+
+mod authorization;
+mod door;
+mod signature;
+mod sts;
+mod support;
