@@ -1,0 +1,8 @@
+//! The world at chosen times: timelines of rollouts and tasks, and the answers on the wire.
+
+mod authorization;
+mod properties;
+mod rollouts;
+mod run_task;
+mod stage;
+mod wire;
