@@ -6,6 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gantry_domain::approval::Decision;
 use gantry_domain::names::{ApprovalId, ReleaseId, SlackId, StageName};
 use gantry_domain::notice::Notice;
 use serde::{Deserialize, Serialize};
@@ -32,11 +33,19 @@ pub struct Message<'a> {
     pub outcome: Option<&'a Notice>,
 }
 
-/// A note that only one person sees, as the answer to what that person did.
+/// What only one person is told, as the answer to what that person did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Whisper {
-    /// What to say, plain. The adapter escapes it.
-    pub words: String,
+pub enum Whisper {
+    /// The person, or the place the click came from, is not among those that count.
+    NotAllowed,
+    /// It was decided before: what, and by whom.
+    AlreadyDecided(Decision),
+    /// Nobody decided in time.
+    Expired,
+    /// There is no such question (any more).
+    Unknown,
+    /// It did not work this time, and nothing was changed.
+    TryAgain,
 }
 
 /// The question for a reason, put to a person who clicked Reject.

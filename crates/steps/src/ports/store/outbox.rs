@@ -57,6 +57,16 @@ pub trait Outbox: Send + Sync {
     /// Everything that was recorded for a release, oldest first: what was told holds the places of earlier messages.
     async fn entries(&self, release: &ReleaseId) -> Result<Vec<LogEntry>, PortError>;
 
+    /// Takes a pending notice for one sender until then, counting one more attempt. `false`: it is settled, or was tried
+    /// more than `attempts` times by now, so another sender has it. Stream and sweeper may run side by side.
+    async fn claim(
+        &self,
+        release: &ReleaseId,
+        seq: u32,
+        attempts: u32,
+        until: Timestamp,
+    ) -> Result<bool, PortError>;
+
     /// Notes how far a notice has come. Settled entries stay as they are: `false`, another sender was faster.
     async fn mark(&self, release: &ReleaseId, seq: u32, delivery: &Delivery) -> Result<bool, PortError>;
 
