@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod candidate;
 pub mod changes;
+pub mod check;
 pub mod ecs;
 mod end;
 mod error_name;
@@ -12,11 +13,13 @@ pub mod names;
 pub mod notice;
 pub mod pipeline;
 pub mod plan;
+pub mod record;
 pub mod release;
 mod scale;
 pub mod task_definition;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verdict;
 pub mod verified;
 
 pub use end::End;

@@ -8,6 +8,21 @@ use crate::ports::PortError;
 pub trait StepError: std::error::Error + Send + Sync + 'static {
     /// The name Step Functions sees. Implementations match exhaustively.
     fn name(&self) -> ErrorName;
+
+    /// The whole chain of causes in one line, for people.
+    fn words(&self) -> String
+    where
+        Self: Sized,
+    {
+        let mut words = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            words.push_str(": ");
+            words.push_str(&error.to_string());
+            cause = error.source();
+        }
+        words
+    }
 }
 
 impl StepError for PortError {

@@ -1,0 +1,98 @@
+//! How a lock changes hands: to the oldest waiter in one transaction, who is answered afterwards.
+//!
+//! Until the new owner's state has been answered its token stays in the lock's row, so a lost answer is sent again.
+
+use gantry_domain::names::{ExecutionArn, StageName};
+use serde_json::json;
+
+use crate::ports::store::{Fenced, Locks, StoredLock, StoredWaiter};
+use crate::ports::{Clock, PortError, TaskTokens};
+
+/// Passes locks on.
+#[derive(Clone, Copy)]
+pub struct PassLock<'a> {
+    /// The locks and their queues.
+    pub locks: &'a dyn Locks,
+    /// The waiting states.
+    pub tokens: &'a dyn TaskTokens,
+    /// World time.
+    pub clock: &'a dyn Clock,
+}
+
+/// How often a change of the queue under our hands is followed before the sweeper is left to it.
+const ATTEMPTS: usize = 5;
+
+impl PassLock<'_> {
+    /// Passes on the lock that `owner` has, or frees it. `false`: `owner` does not have it.
+    pub async fn pass_on(&self, stage: &StageName, owner: &ExecutionArn) -> Result<bool, PortError> {
+        for _ in 0..ATTEMPTS {
+            let Some(held) = self.locks.read(stage).await? else { return Ok(false) };
+            if held.lock.owner != *owner {
+                return Ok(false);
+            }
+            let next = self.next(stage, owner).await?;
+            let fenced = match &next {
+                Some(waiter) => self.hand_to(Some(owner), waiter).await?,
+                None => self.locks.free(stage, owner).await?,
+            };
+            if fenced == Fenced::Written {
+                if next.is_none() {
+                    // Somebody may have queued between our look at the queue and the lock becoming free.
+                    self.wake(stage).await?;
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gives a free lock to the oldest waiter, if there is one.
+    pub async fn wake(&self, stage: &StageName) -> Result<(), PortError> {
+        if let Some(waiter) = self.locks.waiters(stage).await?.first() {
+            self.hand_to(None, waiter).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the owner that the lock is its own, if that has not been done. A state that does not wait any more counts
+    /// as told.
+    pub async fn answer(&self, stored: &StoredLock) -> Result<(), PortError> {
+        let Some(token) = &stored.unanswered else { return Ok(()) };
+        let lock = &stored.lock;
+        let answered = self.tokens.succeed(token, &json!({ "stage": lock.stage })).await?;
+        tracing::info!(stage = %lock.stage, release = %lock.release, ?answered, "the lock's owner was answered");
+        self.locks.answered(&lock.stage, &lock.owner, token).await
+    }
+
+    /// As [`Self::answer`]; what does not arrive now is left to the sweeper, because the lock has changed hands.
+    pub async fn answer_or_leave(&self, stage: &StageName) -> Result<(), PortError> {
+        let Some(stored) = self.locks.read(stage).await? else { return Ok(()) };
+        if let Err(error) = self.answer(&stored).await {
+            tracing::warn!(%stage, %error, "the lock's owner could not be answered yet");
+        }
+        Ok(())
+    }
+
+    async fn hand_to(
+        &self,
+        owner: Option<&ExecutionArn>,
+        waiter: &StoredWaiter,
+    ) -> Result<Fenced, PortError> {
+        let fenced = self.locks.pass(owner, waiter, self.clock.now()).await?;
+        if fenced == Fenced::Written {
+            self.answer_or_leave(&waiter.waiter.stage).await?;
+        }
+        Ok(fenced)
+    }
+
+    /// The oldest waiter. The owner itself may have been left in the queue when it found the lock free after all.
+    async fn next(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Option<StoredWaiter>, PortError> {
+        for waiter in self.locks.waiters(stage).await? {
+            if waiter.waiter.execution != *owner {
+                return Ok(Some(waiter));
+            }
+            self.locks.leave(&waiter.waiter).await?;
+        }
+        Ok(None)
+    }
+}

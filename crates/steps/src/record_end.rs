@@ -1,0 +1,197 @@
+//! States that record an end: one end, one final notice, and the locks passed on or kept with the reason.
+//!
+//! Also for an execution that was refused before it had a release: then the log is the execution's own.
+
+use gantry_domain::approval::Outcome;
+use gantry_domain::lock::{Fate, OwnerEnd};
+use gantry_domain::names::{ExecutionArn, NameError, ReleaseId, SlackId, StageName};
+use gantry_domain::notice::Notice;
+use gantry_domain::pipeline::Pipeline;
+use gantry_domain::record::{self, EndInWords, Facts, RolloutOutcome};
+use gantry_domain::{End, ErrorName};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::StepError;
+use crate::pass_lock::PassLock;
+use crate::ports::store::{EndOutcome, Locks, NewNotice, Releases};
+use crate::ports::{Clock, PortError, TaskTokens};
+
+/// What the state gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordEndInput {
+    /// The release machine's execution.
+    pub execution: ExecutionArn,
+    /// Its name: anything, when a person started it.
+    pub execution_name: String,
+    /// The release, if it was claimed.
+    pub release: Option<ReleaseId>,
+    /// The stage it was in, if it had come to one.
+    pub stage: Option<StageName>,
+    /// The end that is asked for.
+    pub end: End,
+    /// The error of a state.
+    pub error: Option<String>,
+    /// Its cause.
+    pub cause: Option<String>,
+    /// What the stage's rollout returned.
+    pub outcome: Option<RolloutOutcome>,
+    /// What people, time or a newer release decided.
+    pub decision: Option<DecisionRead>,
+}
+
+/// A decision as `ReadDecision` returned it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionRead {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Who decided, if a person did.
+    pub by: Option<SlackId>,
+    /// The reason given.
+    pub reason: Option<String>,
+}
+
+/// What the state gets: what is on record, which may be from an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordEndOutput {
+    /// The end.
+    pub end: End,
+    /// Why.
+    pub reason: String,
+}
+
+/// Records ends.
+#[derive(Clone, Copy)]
+pub struct RecordEnd<'a> {
+    /// The configuration: its stages.
+    pub pipeline: &'a Pipeline,
+    /// Releases and their logs.
+    pub releases: &'a dyn Releases,
+    /// The locks and their queues.
+    pub locks: &'a dyn Locks,
+    /// The waiting states.
+    pub tokens: &'a dyn TaskTokens,
+    /// World time.
+    pub clock: &'a dyn Clock,
+}
+
+/// Why an end could not be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordEndError {
+    /// A call failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The execution's name gave no id for its log: a defect.
+    #[error("no log can be named after execution {execution}")]
+    Unnamed {
+        /// The execution.
+        execution: ExecutionArn,
+        /// The cause.
+        #[source]
+        source: NameError,
+    },
+}
+
+impl StepError for RecordEndError {
+    fn name(&self) -> ErrorName {
+        match self {
+            Self::Port(error) => error.name(),
+            Self::Unnamed { .. } => ErrorName::Inconsistent,
+        }
+    }
+}
+
+impl RecordEnd<'_> {
+    /// Puts the end into words, records it unless one is on record, and settles the locks by what is on record.
+    pub async fn run(&self, input: RecordEndInput) -> Result<RecordEndOutput, RecordEndError> {
+        let release = self.release_of(&input).await?;
+        let words = record::in_words(&Facts {
+            end: input.end,
+            stage: input.stage.as_ref(),
+            error: input.error.as_deref(),
+            cause: input.cause.as_deref(),
+            outcome: input.outcome.as_ref(),
+            decision: input.decision.as_ref().map(|read| (read.outcome, read.reason.as_deref())),
+        });
+        Ok(self.conclude(&input.execution, &release, input.stage.as_ref(), words).await?)
+    }
+
+    /// Records an end that is in words already, and settles the locks.
+    pub(crate) async fn conclude(
+        &self,
+        execution: &ExecutionArn,
+        release: &ReleaseId,
+        stage: Option<&StageName>,
+        words: EndInWords,
+    ) -> Result<RecordEndOutput, PortError> {
+        let EndInWords { end, reason, next } = words;
+        let notice = Notice::Ended { end, stage: stage.cloned(), reason: reason.clone(), next };
+        let notice = NewNotice::new(self.clock.now(), notice);
+        let (end, reason) = match self.releases.end(release, end, &reason, &notice).await? {
+            EndOutcome::Recorded => {
+                tracing::info!(%release, %end, reason, "the release ended");
+                (end, reason)
+            }
+            EndOutcome::Before(end, reason) => (end, reason),
+        };
+        for stage in &self.pipeline.stages {
+            self.settle_lock(&stage.name, execution, OwnerEnd::Recorded(end, &reason)).await?;
+        }
+        Ok(RecordEndOutput { end, reason })
+    }
+
+    /// Passes on or keeps a lock whose owner has ended. Locks of others stay as they are.
+    pub(crate) async fn settle_lock(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        ended: OwnerEnd<'_>,
+    ) -> Result<(), PortError> {
+        let Some(stored) = self.locks.read(stage).await? else { return Ok(()) };
+        if stored.lock.owner != *owner {
+            return Ok(());
+        }
+        match stored.lock.fate(ended) {
+            Fate::Stays => {}
+            Fate::Keep(reason) => {
+                self.locks.keep(stage, owner, &reason).await?;
+                tracing::warn!(%stage, release = %stored.lock.release, reason, "the lock is kept");
+            }
+            Fate::PassOn => {
+                let Self { locks, tokens, clock, .. } = *self;
+                PassLock { locks, tokens, clock }.pass_on(stage, owner).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The release this execution has, also when the answer of its claim was lost.
+    async fn release_of(&self, input: &RecordEndInput) -> Result<ReleaseId, RecordEndError> {
+        if let Some(release) = &input.release {
+            return Ok(release.clone());
+        }
+        let running = self.releases.running().await?;
+        match running.into_iter().find(|running| running.execution == input.execution) {
+            Some(running) => Ok(running.release),
+            None => refused(&input.execution, &input.execution_name),
+        }
+    }
+}
+
+/// The log of an execution that never had a release is named after the execution.
+fn refused(execution: &ExecutionArn, name: &str) -> Result<ReleaseId, RecordEndError> {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let words: String = words.join("-").chars().take(50).collect();
+    let hash = hex::encode(Sha256::digest(execution.as_str()));
+    let hash = hash.get(..8).unwrap_or_default();
+    let separator = if words.is_empty() || words.ends_with('-') { "" } else { "-" };
+    ReleaseId::new(format!("refused-{words}{separator}{hash}"))
+        .map_err(|source| RecordEndError::Unnamed { execution: execution.clone(), source })
+}
