@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::aws::BusEvent;
-use crate::front::iam::root_authorization;
+use crate::front::iam::{loopback_client, root_authorization};
 
 /// What `PutEvents` takes at once.
 const ENTRIES_PER_CALL: usize = 10;
@@ -38,7 +38,7 @@ enum Sent {
 impl Bus {
     /// Forwards until every sender is gone and the last event is delivered.
     pub async fn forward(self, mut events: UnboundedReceiver<BusEvent>) {
-        let http = reqwest::Client::new();
+        let http = loopback_client();
         let mut batch = Vec::with_capacity(ENTRIES_PER_CALL);
         while events.recv_many(&mut batch, ENTRIES_PER_CALL).await > 0 {
             let mut entries: Vec<Value> = batch.drain(..).map(|event| entry(&event)).collect();

@@ -155,6 +155,10 @@ impl ImageId<'_> {
 impl<'a> Operation<'a> {
     fn repository_name(&self) -> Result<&'a str, AwsError> {
         let name = self.input.required("repositoryName")?;
+        if !well_named(name) {
+            let pattern = "must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'";
+            return Err(refusal::invalid_parameter("repositoryName", pattern));
+        }
         let registry = self.input.text("registryId")?.unwrap_or(&self.registry.account);
         if registry != self.registry.account || !self.store.repositories.contains_key(name) {
             return Err(refusal::repository_not_found(name, registry));
@@ -394,6 +398,15 @@ impl<'a> Operation<'a> {
         }
         Ok((name.to_owned(), digest.to_owned()))
     }
+}
+
+/// A repository name as the service model has it; runs of separators are let through.
+fn well_named(name: &str) -> bool {
+    let part = |part: &str| {
+        let inner = part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
+        inner && !part.is_empty() && !part.starts_with(['.', '_', '-']) && !part.ends_with(['.', '_', '-'])
+    };
+    (2..=256).contains(&name.len()) && name.split('/').all(part)
 }
 
 /// A push event of one manifest.

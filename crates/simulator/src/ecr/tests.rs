@@ -290,6 +290,9 @@ fn a_read_that_makes_no_sense_gets_awss_own_error() {
     let rows = [
         ("DescribeImages", json!({ "repositoryName": "nothing" }), "RepositoryNotFoundException"),
         ("DescribeImages", json!({ "registryId": "999999999999" }), "RepositoryNotFoundException"),
+        ("DescribeImages", json!({ "repositoryName": "x" }), "InvalidParameterException"),
+        ("DescribeImages", json!({ "repositoryName": "Exchange" }), "InvalidParameterException"),
+        ("DescribeImages", json!({ "repositoryName": "exchange//backend" }), "InvalidParameterException"),
         ("DescribeImages", json!({ "repositoryName": null }), "InvalidParameterException"),
         ("DescribeImages", json!({ "repositoryName": 7 }), "SerializationException"),
         ("DescribeImages", one(json!({ "imageDigest": unknown })), "ImageNotFoundException"),

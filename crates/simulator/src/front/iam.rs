@@ -3,6 +3,8 @@
 //! It calls as root with an unchecked signature, which MiniStack accepts for an account id as access key. It changes
 //! nothing.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use url::form_urlencoded;
 
@@ -91,7 +93,7 @@ struct Answer {
 impl Iam {
     /// Talks to MiniStack at `endpoint` (`http://127.0.0.1:4566`) in `account`.
     pub fn new(endpoint: impl Into<String>, account: impl Into<String>) -> Self {
-        Self { endpoint: endpoint.into(), account: account.into(), http: reqwest::Client::new() }
+        Self { endpoint: endpoint.into(), account: account.into(), http: loopback_client() }
     }
 
     /// The role with this ARN.
@@ -213,6 +215,11 @@ impl Answer {
             .map(|node| node.text().unwrap_or_default().to_owned())
             .collect()
     }
+}
+
+/// A client for servers on this machine: past any proxy, and never waiting for ever.
+pub(crate) fn loopback_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap_or_default()
 }
 
 /// An `Authorization` header by which MiniStack reads account and region; it checks no signature of a root key.

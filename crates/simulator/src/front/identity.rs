@@ -125,6 +125,8 @@ impl Identities {
     }
 
     /// Makes the credentials known that MiniStack hands to this function, its `$LATEST` and its first versions.
+    ///
+    /// An alias has credentials of its own: register its qualified ARN as well.
     pub fn register_function(&self, function_arn: &str, role_arn: &str) {
         self.add(function_credentials(function_arn, role_arn));
         self.add(function_credentials(&format!("{function_arn}:$LATEST"), role_arn));
