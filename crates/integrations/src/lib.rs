@@ -1,0 +1,9 @@
+//! Slack and GitHub on the wire: signatures, payloads, messages, clients; and the probe of HTTP checks.
+//!
+//! Nothing here decides: steps do. Whatever comes from outside is proved by its signature before it is parsed.
+
+pub mod github;
+pub mod http_probe;
+mod outgoing;
+pub mod signature;
+pub mod slack;
