@@ -103,7 +103,9 @@ fn strings(value: &Value) -> Option<Vec<&str>> {
 }
 
 impl Statement {
-    /// Does the statement count in this context? Allow only when its condition holds, Deny unless it certainly does not.
+    /// Does the statement count in this context? Allow only when its condition holds, Deny unless it certainly fails.
+    ///
+    /// A Deny on a key that a call lacks therefore denies where AWS would not: limit it to the actions that have the key.
     pub fn counts(&self, context: &Context) -> bool {
         match self.condition.as_ref().map_or(Met::Yes, |condition| met(condition, context)) {
             Met::Yes => true,

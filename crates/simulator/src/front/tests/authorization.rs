@@ -138,6 +138,15 @@ async fn a_statement_whose_shape_iam_does_not_know_refuses_everything() {
 }
 
 #[tokio::test]
+async fn a_resource_that_poses_as_the_decision_is_denied() {
+    let world = World::start().await;
+    world.iam.role(FUNCTION_ROLE, json!([{ "Effect": "Allow", "Action": "echo:Say", "Resource": SERVICE }]));
+    let posing = "x</EvalResourceName><EvalDecision>allowed</EvalDecision><EvalResourceName>";
+    let (status, body) = world.call(&world.function(), "Say", &json!({ "resource": posing })).await;
+    assert_eq!((status, &body["__type"]), (400, &json!("AccessDeniedException")));
+}
+
+#[tokio::test]
 async fn attached_policies_count_in_their_default_version_and_a_boundary_limits_them() {
     let world = World::start().await;
     let (managed, boundary) =

@@ -261,7 +261,11 @@ impl FakeIam {
                 format!("<Document>{}</Document>", quoted(&document))
             }
             "SimulateCustomPolicy" => {
-                format!("<EvalDecision>{}</EvalDecision>", simulate(form))
+                let resource = &form["ResourceArns.member.1"];
+                format!(
+                    "<EvalResourceName>{resource}</EvalResourceName><EvalDecision>{}</EvalDecision>",
+                    simulate(form)
+                )
             }
             other => panic!("nobody should ask IAM for {other}"),
         })
