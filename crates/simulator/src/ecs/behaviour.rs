@@ -113,6 +113,8 @@ fn label<T: FromStr>(labels: &Labels, name: &str) -> Option<T> {
 mod tests {
     use super::*;
 
+    type Pairs = &'static [(&'static str, &'static str)];
+
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         pairs.iter().map(|(name, value)| (format!("gantry.simulator.{name}"), (*value).to_owned())).collect()
     }
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn labels_say_how_a_container_ends() {
         use Purpose::{RunTask, Service};
-        let cases: [(&[(&str, &str)], Purpose, End); 7] = [
+        let cases: [(Pairs, Purpose, End); 7] = [
             (&[], Service, End::Serves),
             (&[], RunTask, End::Exits { after: 10, code: 0 }),
             (&[("exit-code", "3")], Service, End::Exits { after: 5, code: 3 }),

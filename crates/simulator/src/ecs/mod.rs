@@ -18,6 +18,7 @@ mod events;
 mod input;
 mod model;
 mod operations;
+mod scheduler;
 mod seed;
 mod shapes;
 mod snapshot;
@@ -109,8 +110,6 @@ impl Ecs {
     /// Carries an operation out at a chosen world time; `JsonService::call` chooses the clock's.
     pub fn call_at(&self, now: Timestamp, operation: &str, input: &Value) -> Result<Value, AwsError> {
         shapes::check_input(operation, input)?;
-        // Scripts per call belong here: before this line a call can be denied or throttled without effect, after it
-        // its answer can be lost.
         self.with_world(now, |world| operations::carry_out(world, operation, input))
     }
 

@@ -1,8 +1,10 @@
 //! The world at chosen times: timelines of rollouts and tasks, and the answers on the wire.
 
 mod authorization;
+mod http;
 mod properties;
 mod rollouts;
 mod run_task;
+mod snapshot;
 mod stage;
 mod wire;

@@ -238,3 +238,48 @@ fn events_tell_the_rollout_in_aws_s_shapes() {
     assert!(tasks[0].detail["createdAt"].as_str().unwrap().ends_with('Z'));
     assert!(events.iter().all(|event| event.source == "aws.ecs"));
 }
+
+#[test]
+fn a_tag_that_moves_during_a_rollout_changes_nothing() {
+    let mut stage = Stage::with_web();
+    stage.push("2", &[]);
+    stage.push("3", &[]);
+    let reference = stage.tag("latest", "2");
+    let second = stage.register("web", "2", json!({"image": reference}));
+    stage.update("web", &second);
+    stage.tag("latest", "3");
+    stage.at(60);
+    let list = stage.ask("ListTasks", json!({"cluster": CLUSTER, "serviceName": "web"}));
+    let tasks =
+        stage.ask("DescribeTasks", json!({"cluster": CLUSTER, "tasks": list["taskArns"]}))["tasks"].take();
+    for task in tasks.as_array().unwrap() {
+        assert_eq!(task["containers"][0]["image"], json!(reference), "shown as it was written");
+        assert_eq!(task["containers"][0]["imageDigest"], json!(digest("2")));
+    }
+}
+
+#[test]
+fn a_task_stopped_by_hand_is_replaced() {
+    let mut stage = Stage::with_web();
+    let list = stage.ask("ListTasks", json!({"cluster": CLUSTER, "serviceName": "web"}));
+    stage.ask("StopTask", json!({"cluster": CLUSTER, "task": list["taskArns"][0]}));
+    assert_eq!(stage.at(60).tasks("web"), ["1 RUNNING x2", "1 STOPPED x1"]);
+    assert_eq!(statuses(&stage), ["SUCCESSFUL"], "a replacement is no deployment");
+}
+
+#[test]
+fn failures_after_the_first_healthy_task_are_not_counted() {
+    let mut stage = Stage::with_web();
+    stage.push("2", &[]);
+    let second = stage.register("web", "2", json!({}));
+    stage.update("web", &second);
+    stage.at(60).push("2", &[("exit-code", "1")]);
+    let list = stage.ask("ListTasks", json!({"cluster": CLUSTER, "serviceName": "web"}));
+    for task in list["taskArns"].as_array().unwrap() {
+        stage.ask("StopTask", json!({"cluster": CLUSTER, "task": task}));
+    }
+    let service = stage.at(300).service("web");
+    assert_eq!(service["deployments"][0]["failedTasks"], 0);
+    assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED", "it was, and stays so");
+    assert!(stage.tasks("web").iter().any(|task| task.starts_with("2 STOPPED")), "{:?}", stage.tasks("web"));
+}

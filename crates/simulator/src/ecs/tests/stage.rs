@@ -28,7 +28,7 @@ impl ImageCatalog for Shelf {
 }
 
 pub(super) struct Stage {
-    pub(super) ecs: Ecs,
+    pub(super) ecs: Arc<Ecs>,
     shelf: Arc<Shelf>,
     events: UnboundedReceiver<BusEvent>,
     start: Timestamp,
@@ -47,13 +47,17 @@ pub(super) fn image(version: &str) -> String {
 impl Stage {
     /// A world with one cluster, and version 1 of the backend in the registry and registered as `web:1`.
     pub(super) fn new() -> Self {
-        // The clock stands far in the past of every chosen time, so that only chosen times count.
+        Self::on(1.0, SignedDuration::from_hours(1))
+    }
+
+    /// The same on a clock that counts where no time is chosen; chosen times start so far `ahead` of it.
+    pub(super) fn on(factor: f64, ahead: SignedDuration) -> Self {
         let origin = Timestamp::now();
-        let clock = WorldClock::new(Scale::new(origin, 1.0).unwrap());
+        let clock = WorldClock::new(Scale::new(origin, factor).unwrap());
         let (send, events) = unbounded_channel();
         let shelf = Arc::new(Shelf::default());
-        let ecs = Ecs::new(clock, shelf.clone(), send, "111122223333", "us-west-2");
-        let start = origin.checked_add(SignedDuration::from_hours(1)).unwrap();
+        let ecs = Arc::new(Ecs::new(clock, shelf.clone(), send, "111122223333", "us-west-2"));
+        let start = origin.checked_add(ahead).unwrap();
         ecs.create_cluster(CLUSTER);
         let mut stage = Self { ecs, shelf, events, start, now: start };
         stage.push("1", &[]);
@@ -86,6 +90,15 @@ impl Stage {
         labels.insert("org.opencontainers.image.version".into(), version.into());
         let facts = ImageFacts { digest: digest(version), labels };
         self.shelf.0.lock().unwrap().insert(image(version), facts);
+    }
+
+    /// Lets a tag of the backend's repository name this version. Returns the reference.
+    pub(super) fn tag(&self, tag: &str, version: &str) -> String {
+        let reference = format!("{REGISTRY}/exchange-backend-f899186:{tag}");
+        let mut shelf = self.shelf.0.lock().unwrap();
+        let facts = shelf.get(&image(version)).unwrap().clone();
+        shelf.insert(reference.clone(), facts);
+        reference
     }
 
     /// Registers a revision of a family that runs this version. Returns its ARN.
@@ -159,6 +172,11 @@ impl Stage {
             *counts.entry(format!("{revision} {}", task.status)).or_default() += 1;
         }
         counts.into_iter().map(|(what, count)| format!("{what} x{count}")).collect()
+    }
+
+    /// The next event, which must come by itself.
+    pub(super) async fn next_event(&mut self) -> BusEvent {
+        self.events.recv().await.unwrap()
     }
 
     /// Events since the last look.
