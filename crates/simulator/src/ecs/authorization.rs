@@ -9,13 +9,18 @@ use serde_json::Value;
 
 use super::input::{text, texts};
 use super::model::{TaskDefinition, World};
+use super::shapes::plays;
 use crate::aws::AuthCheck;
 
 type Context = BTreeMap<String, String>;
 
 impl World {
-    /// The questions for one call. Inputs that make no sense get the widest resource: the call itself refuses them.
+    /// The questions for one call; none about an operation that is not played. Inputs that make no sense get the widest
+    /// resource: the call itself refuses them.
     pub(crate) fn questions(&self, operation: &str, input: &Value) -> Vec<AuthCheck> {
+        if !plays(operation) {
+            return Vec::new();
+        }
         let cluster = self.place.cluster_name(text(input, "cluster")).unwrap_or_else(|_| "*".into());
         let mut context = Context::new();
         let resources = self.resources(operation, input, &cluster);

@@ -42,6 +42,11 @@ impl From<Departure> for AwsError {
     }
 }
 
+/// Whether an operation is played.
+pub(crate) fn plays(operation: &str) -> bool {
+    TABLE["operations"].get(operation).is_some()
+}
+
 /// Refuses operations that are not played and inputs that ECS would not understand.
 pub(crate) fn check_input(operation: &str, input: &Value) -> Result<(), AwsError> {
     check(operation, "input", input)

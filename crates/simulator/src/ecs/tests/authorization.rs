@@ -101,3 +101,14 @@ fn condition_keys_say_what_the_call_is_about() {
     let pass = questions(&stage, "RunTask", json!({"cluster": CLUSTER, "taskDefinition": "web"})).remove(1);
     assert_eq!(pass.context["iam:PassedToService"], "ecs-tasks.amazonaws.com");
 }
+
+#[test]
+fn iam_is_asked_about_every_operation_that_is_played_and_no_other() {
+    let stage = Stage::with_web();
+    for operation in
+        ["ListServices", "DeregisterTaskDefinition", "StopServiceDeployment", "ListTagsForResource"]
+    {
+        assert!(!questions(&stage, operation, json!({})).is_empty(), "{operation}");
+    }
+    assert!(questions(&stage, "CreateService", json!({})).is_empty());
+}
