@@ -1,0 +1,184 @@
+// A release's road: the stations on top, what each of them did underneath, with times.
+
+import { h } from './dom.js';
+import { ago, span, took, worldNow } from './time.js';
+
+const WORDS = {
+  ClaimRelease: 'Claim the release',
+  PlanForApproval: 'Plan what would change',
+  AskApproval: 'Wait for a person',
+  ReadDecision: 'Read the decision',
+  AcquireLock: 'Lock the stage',
+  PlanUnderLock: 'Plan under the lock',
+  ReleaseLockToAskAgain: 'Unlock, to ask again',
+  RollOut: 'Roll out',
+  RecordStage: 'Record what was verified',
+  ReleaseLock: 'Unlock the stage',
+  RecordSuccess: 'Record success',
+  RecordDecline: 'Record the decline',
+  RecordFailure: 'Record the failure',
+  StartTask: 'start the task',
+  WatchTask: 'watch the task',
+  StartDeployments: 'start the deployment',
+  WatchWave: 'watch the deployment',
+  RunChecks: 'run the checks',
+};
+const GATE = new Set(['PlanForApproval', 'AskApproval', 'ReadDecision']);
+/** States that only steer. */
+const STEERING = /^(Is|Has|Are|Which)[A-Z]|^(Begin|EnterStage|LeaveStage|LeaveStep|BeginChecks|AgreeOnPlan|RolloutSucceeded|RolloutFailed)$/;
+const ENDS = {
+  Succeeded: ['good', 'In production'],
+  Declined: ['idle', 'Declined'],
+  RolledBack: ['wait', 'Rolled back'],
+  FailedClean: ['bad', 'Failed, nothing changed'],
+  FailedDirty: ['bad', 'Failed, needs a person'],
+};
+const MARKS = { good: '✓', bad: '✕', wait: '!', run: '', idle: '–', todo: '' };
+
+/** All releases, the newest open. */
+export function roadPanel(releases) {
+  if (!releases?.length) {
+    return h('div', { key: 'none', class: 'panel empty-road' },
+      h('h2', null, 'No release yet'),
+      h('p', null, 'Push a commit and its images: the release starts by itself, and its road appears here.'));
+  }
+  const [newest, ...older] = releases;
+  return [
+    release(newest),
+    older.length > 0 && h('div', { key: 'older', class: 'older' }, older.map(folded)),
+  ];
+}
+
+function visible(states) {
+  return (states ?? []).filter((state) => !['Choice', 'Pass', 'Fail', 'Succeed'].includes(state.type) && !STEERING.test(state.name) && !(state.name in ENDS));
+}
+
+function release(one) {
+  const stations = stationsOf(one);
+  const [mood, words] = outcome(one, stations);
+  return h('article', { key: one.id, class: 'panel release' },
+    h('header', { class: 'release-head' },
+      h('div', null,
+        h('h2', null, one.title ?? one.id),
+        h('p', { class: 'quiet' }, one.commit && h('code', null, one.commit.slice(0, 7)), one.author && ` ${one.author} ·`, ` started ${ago(one.startedAt)}`)),
+      h('p', { class: `outcome ${mood}` }, words, h('small', null, took(one.startedAt, one.endedAt)))),
+    one.reason && h('p', { class: `reason ${mood}` }, one.reason),
+    h('ol', { class: 'track' }, stations.map((station) =>
+      h('li', { key: station.id, class: `station ${station.mood}`, 'aria-current': ['run', 'wait'].includes(station.mood) ? 'step' : null },
+        h('span', { class: 'dot', 'aria-hidden': 'true' }, MARKS[station.mood]),
+        h('span', { class: 'name' }, station.name),
+        h('span', { class: 'when' }, station.from ? took(station.from, station.to) : '')))),
+    h('div', { class: 'stages' }, stations.filter((station) => station.rows.length).map((station) => details(station))));
+}
+
+function folded(one) {
+  const [mood, words] = outcome(one, []);
+  return h('details', { key: one.id, class: 'panel folded' },
+    h('summary', null, h('span', { class: `pip ${mood}`, 'aria-hidden': 'true' }), h('strong', null, one.title ?? one.id),
+      h('span', { class: 'quiet' }, ` ${words.toLowerCase()} · ${ago(one.endedAt ?? one.startedAt)}`)),
+    one.reason && h('p', { class: 'quiet' }, one.reason),
+    h('div', { class: 'stages' }, stationsOf(one).filter((station) => station.rows.length).map((station) => details(station))));
+}
+
+function outcome(one, stations) {
+  if (one.end) return ENDS[one.end] ?? ['idle', one.end];
+  const current = stations.find((station) => ['run', 'wait'].includes(station.mood));
+  if (current?.gate) return ['wait', 'Waiting for approval'];
+  return ['run', current ? `In ${current.name.toLowerCase()}` : 'Under way'];
+}
+
+/** Claim, then per stage a gate and the stage itself, then the end. */
+function stationsOf(one) {
+  const states = visible(one.states);
+  const named = one.stages ?? [...new Set(states.map((state) => state.stage).filter(Boolean))].map((name) => ({ name, gate: states.some((state) => state.stage === name && GATE.has(state.name)) }));
+  const first = states.filter((state) => !state.stage && !state.name.startsWith('Record'));
+  const stations = [{ id: 'start', name: 'Start', states: first }];
+  for (const stage of named) {
+    const own = states.filter((state) => state.stage === stage.name);
+    if (stage.gate) stations.push({ id: `gate ${stage.name}`, name: 'Approval', gate: true, states: own.filter((state) => GATE.has(state.name)) });
+    const rest = own.filter((state) => !stage.gate || !GATE.has(state.name));
+    stations.push({ id: stage.name, name: title(stage.name), states: rest, rollouts: (one.rollouts ?? []).filter((rollout) => rollout.stage === stage.name) });
+  }
+  const last = [...stations].reverse().find((station) => station.states.length);
+  for (const station of stations) {
+    station.from = station.states[0]?.enteredAt;
+    station.to = station.states.some((state) => !state.leftAt) ? null : station.states.at(-1)?.leftAt;
+    station.mood = mood(station, one, station === last);
+    station.rows = rowsOf(station);
+  }
+  const [endMood, words] = one.end ? ENDS[one.end] ?? ['idle', one.end] : ['todo', 'Done'];
+  stations.push({ id: 'end', name: one.end ? words : 'Done', mood: endMood, states: [], rows: [] });
+  return stations;
+}
+
+function mood(station, one, isLast) {
+  if (!station.states.length) return 'todo';
+  const failed = station.states.some((state) => state.status === 'failed') || station.rollouts?.some((rollout) => rollout.status === 'failed');
+  if (one.end && isLast && one.end !== 'Succeeded') return ENDS[one.end]?.[0] ?? 'bad';
+  if (failed) return one.end === 'Succeeded' ? 'wait' : 'bad';
+  if (one.end || !isLast) return 'good';
+  return station.gate ? 'wait' : 'run';
+}
+
+/** Consecutive visits of one state become one row; a rollout's rows stand under its state. */
+function rowsOf(station) {
+  const rows = [];
+  for (const state of station.states) {
+    const before = rows.at(-1);
+    if (before?.name === state.name && before.to) extend(before, state);
+    else rows.push({ name: state.name, label: words(state.name), from: state.enteredAt, to: state.leftAt, status: state.status, visits: 1, inner: [] });
+  }
+  const outer = rows.filter((row) => row.name === 'RollOut');
+  (station.rollouts ?? []).forEach((rollout, index) => {
+    const at = outer[index] ?? outer.at(-1);
+    if (at) at.inner.push(...inner(rollout));
+  });
+  return rows;
+}
+
+function inner(rollout) {
+  const rows = [];
+  for (const state of visible(rollout.states)) {
+    const label = state.label ?? words(state.name);
+    const before = rows.at(-1);
+    if (before?.label === label) extend(before, state);
+    else rows.push({ name: state.name, label, now: words(state.name), from: state.enteredAt, to: state.leftAt, status: state.status, visits: 1, inner: [] });
+    rows.at(-1).now = words(state.name);
+  }
+  return rows;
+}
+
+function extend(row, state) {
+  row.to = state.leftAt;
+  row.visits += 1;
+  if (state.status !== 'succeeded') row.status = state.status;
+  else if (row.status !== 'failed') row.status = 'succeeded';
+}
+
+function details(station) {
+  return h('section', { key: station.id, class: `stage ${station.mood}` },
+    h('h3', null, station.name),
+    h('ul', null, station.rows.map((row, index) => line(row, index, station))));
+}
+
+function line(row, index, station) {
+  const running = !row.to && row.status === 'running';
+  const mood = row.status === 'failed' ? 'bad' : running ? (station.gate && row.name === 'AskApproval' ? 'wait' : 'run') : 'good';
+  const detail = running && row.now && row.now !== row.label ? row.now : '';
+  return h('li', { key: `${index} ${row.name}` },
+    h('div', { class: `step ${mood}` },
+      h('span', { class: `pip ${mood}`, title: mood === 'good' ? 'done' : mood === 'bad' ? 'failed' : 'now' }),
+      h('span', { class: 'what', title: row.name }, row.label, detail && h('small', null, ` ${detail}`)),
+      h('span', { class: 'when' }, running ? span(worldNow() - Date.parse(row.from)) : took(row.from, row.to))),
+    row.inner.length > 0 && h('ul', null, row.inner.map((one, at) => line(one, at, station))));
+}
+
+function words(name) {
+  return WORDS[name] ?? name.replace(/([a-z])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`);
+}
+
+/** `preproduction` as people write it. */
+export function title(stage) {
+  const known = { preproduction: 'Pre-production', production: 'Production' };
+  return known[stage] ?? stage.charAt(0).toUpperCase() + stage.slice(1);
+}

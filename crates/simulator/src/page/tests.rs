@@ -1,0 +1,183 @@
+//! The page over HTTP: what it serves, what it streams, whom it lets in.
+
+use std::sync::Arc;
+
+use axum::routing::post as on_post;
+use gantry_domain::Scale;
+use jiff::SignedDuration;
+use tokio::sync::watch;
+
+use super::*;
+use crate::github::{GitHubConfig, GitHubRepository};
+use crate::outbound;
+use crate::slack::{PostRate, SlackConfig, SlackWorkspace, User};
+
+struct Still(watch::Sender<u64>);
+
+impl Views for Still {
+    fn snapshot(&self) -> Value {
+        json!({"releases": [{"id": format!("release {}", *self.0.borrow())}], "ecs": {"clusters": []}})
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+}
+
+struct World {
+    base: String,
+    slack: SlackWorkspace,
+    views: Arc<Still>,
+    http: reqwest::Client,
+    token: String,
+}
+
+async fn world() -> World {
+    let ada = User {
+        id: "U0ADA".to_owned(),
+        username: "ada".to_owned(),
+        name: "Ada".to_owned(),
+        title: "QA lead".to_owned(),
+        team_id: "T0EXCH".to_owned(),
+        is_bot: false,
+    };
+    let slack = SlackWorkspace::new(SlackConfig {
+        team_id: "T0EXCH".to_owned(),
+        team_domain: "exchange".to_owned(),
+        app_id: "A0GANTRY".to_owned(),
+        app_name: "Gantry".to_owned(),
+        bot_user_id: "U0GANTRY".to_owned(),
+        bot_token: "xoxb-secret".to_owned(),
+        signing_secret: "signing-secret".to_owned(),
+        channel_id: "C0RELEASES".to_owned(),
+        channel_name: "releases".to_owned(),
+        users: vec![ada],
+        post_rate: PostRate::GENEROUS,
+        trigger_life: SignedDuration::from_secs(3),
+        clock: Scale::REAL,
+    })
+    .unwrap();
+    let github = GitHubRepository::new(GitHubConfig {
+        full_name: "exchange/monorepo".to_owned(),
+        default_branch: "main".to_owned(),
+        webhook_secret: "webhook-secret".to_owned(),
+        api_token: "ghs-secret".to_owned(),
+        clock: Scale::REAL,
+    })
+    .unwrap();
+    let views = Arc::new(Still(watch::Sender::new(0)));
+    let page =
+        router(Sources { views: views.clone(), slack: slack.clone(), github, clock: Scale::REAL }).unwrap();
+    let gantry = Router::new().route("/slack/interactions", on_post(async || "ok"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = page.merge(crate::slack::router(slack.clone())).merge(gantry);
+    tokio::spawn(async move { axum::serve(listener, server).await });
+    slack.set_interactions_url(format!("{base}/slack/interactions"));
+    let http = outbound::client().unwrap();
+    let html = http.get(format!("{base}/page")).send().await.unwrap().text().await.unwrap();
+    let token =
+        html.split("name=\"gantry-page\" content=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    World { base, slack, views, http, token }
+}
+
+impl World {
+    async fn say(&self) -> String {
+        let button = json!({"type": "button", "action_id": "approve", "text": {"type": "plain_text", "text": "Approve"}});
+        let body = json!({"channel": "C0RELEASES", "text": "x", "blocks": [{"type": "actions", "elements": [button]}]});
+        let request = self.http.post(format!("{}/slack/api/chat.postMessage", self.base));
+        let answer: Value =
+            request.bearer_auth("xoxb-secret").json(&body).send().await.unwrap().json().await.unwrap();
+        answer["ts"].as_str().unwrap().to_owned()
+    }
+
+    async fn click(&self, ts: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let body = json!({"user": "U0ADA", "ts": ts, "actionId": "approve", "confirmed": true});
+        let mut request = self.http.post(format!("{}/page/slack/click", self.base)).json(&body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_click_on_the_page_is_a_click_in_slack() {
+    let world = world().await;
+    let ts = world.say().await;
+    let (status, body) = world.click(&ts, &[(TOKEN_HEADER, &world.token), ("origin", &world.base)]).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["status"], 200);
+    assert_eq!(world.slack.interactions().len(), 1);
+    let (status, body) = world.click("1.2", &[(TOKEN_HEADER, &world.token)]).await;
+    assert_eq!((status, body.contains("no message 1.2")), (409, true), "{body}");
+}
+
+#[tokio::test]
+async fn another_web_page_cannot_click() {
+    let world = world().await;
+    let ts = world.say().await;
+    let token = world.token.as_str();
+    let rows: [(&str, &[(&str, &str)]); 5] = [
+        ("no token", &[]),
+        ("a guessed token", &[(TOKEN_HEADER, "0123")]),
+        ("another origin", &[(TOKEN_HEADER, token), ("origin", "http://evil.example")]),
+        ("a cross-site fetch", &[(TOKEN_HEADER, token), ("sec-fetch-site", "cross-site")]),
+        ("a foreign name for loopback", &[(TOKEN_HEADER, token), ("host", "evil.example")]),
+    ];
+    for (who, headers) in rows {
+        assert_eq!(world.click(&ts, headers).await.0, 403, "{who}");
+    }
+    assert!(world.slack.interactions().is_empty());
+    let read = world.http.get(format!("{}/page/snapshot", world.base)).header("host", "evil.example");
+    assert_eq!(read.send().await.unwrap().status(), 403, "nor read");
+}
+
+#[tokio::test]
+async fn the_stream_sends_the_document_at_once_and_after_each_change() {
+    let world = world().await;
+    let mut response = world.http.get(format!("{}/page/events", world.base)).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut seen = String::new();
+    for expected in ["release 0", "release 1"] {
+        while !seen.contains(expected) {
+            seen.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
+        }
+        world.views.0.send_modify(|version| *version += 1);
+    }
+    let first = seen.split("\n\n").next().unwrap().strip_prefix("data: ").unwrap();
+    let document: Value = serde_json::from_str(first).unwrap();
+    for key in ["world", "releases", "ecs", "slack", "github"] {
+        assert!(!document[key].is_null(), "{key}");
+    }
+    assert!(!seen.contains("-secret"), "no secret reaches a browser");
+}
+
+#[tokio::test]
+async fn everything_is_served_from_here_under_a_strict_policy() {
+    let world = world().await;
+    for (name, kind, _) in ASSETS {
+        let response = world.http.get(format!("{}/page/assets/{name}", world.base)).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{name}");
+        assert_eq!(response.headers()["content-type"], kind);
+        assert_eq!(response.headers()["content-security-policy"], POLICY);
+    }
+    let missing = world.http.get(format!("{}/page/assets/mod.rs", world.base)).send().await.unwrap();
+    assert_eq!(missing.status(), 404);
+}
+
+#[test]
+fn no_script_parses_markup_or_fetches_from_elsewhere() {
+    for (name, _, contents) in ASSETS {
+        for forbidden in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+        {
+            assert!(!contents.contains(forbidden), "{name} uses {forbidden}");
+        }
+        let addresses = contents.split("://").count() - 1;
+        let harmless = contents.matches("http://www.w3.org/2000/svg").count();
+        assert_eq!(addresses, harmless, "{name} names an address elsewhere");
+    }
+    assert!(!HTML.contains("style=\"") && !HTML.contains("onclick"), "the policy would block it");
+}
