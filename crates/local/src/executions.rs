@@ -34,6 +34,12 @@ pub struct Visit {
     pub entered_at: Timestamp,
     /// World time; absent while the execution is in it.
     pub left_at: Option<Timestamp>,
+    /// `Task`, `Choice`, `Pass`, ….
+    pub kind: String,
+    /// Whether something failed in it, caught or not.
+    pub failed: bool,
+    /// What it handed on, as JSON.
+    pub output: Option<String>,
 }
 
 /// An execution with the way it has gone so far.
@@ -194,50 +200,76 @@ impl Watcher {
 }
 
 fn note(visits: &mut Vec<Visit>, event: &HistoryEvent, scale: Scale) {
-    let Some(state) = &event.state else { return };
     let at = scale.world(event.at);
-    if event.kind.ends_with("StateEntered") {
-        visits.push(Visit { state: state.clone(), entered_at: at, left_at: None });
-    } else if let Some(visit) =
-        visits.iter_mut().rev().find(|visit| visit.state == *state && visit.left_at.is_none())
-    {
-        visit.left_at = Some(at);
+    let open = |visit: &&mut Visit| visit.left_at.is_none();
+    match &event.state {
+        Some(state) => {
+            if let Some(kind) = event.kind.strip_suffix("StateEntered") {
+                let kind = kind.to_owned();
+                visits.push(Visit {
+                    state: state.clone(),
+                    entered_at: at,
+                    left_at: None,
+                    kind,
+                    failed: false,
+                    output: None,
+                });
+            } else if let Some(visit) =
+                visits.iter_mut().rev().filter(open).find(|visit| visit.state == *state)
+            {
+                visit.left_at = Some(at);
+                visit.output = event.raw["stateExitedEventDetails"]["output"].as_str().map(str::to_owned);
+            }
+        }
+        None if event.kind.ends_with("Failed") || event.kind.ends_with("TimedOut") => {
+            if let Some(visit) = visits.iter_mut().rev().find(open) {
+                visit.failed = true;
+            }
+        }
+        None => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::Value;
+
+    fn event(id: u64, kind: &str, state: Option<&str>, seconds: i64, raw: Value) -> HistoryEvent {
+        let at = ORIGIN.parse::<Timestamp>().unwrap() + jiff::SignedDuration::from_secs(seconds);
+        HistoryEvent { id, kind: kind.to_owned(), state: state.map(str::to_owned), at, raw }
+    }
+
+    const ORIGIN: &str = "2026-11-21T12:00:00Z";
 
     #[test]
     fn a_state_is_left_by_its_own_exit_and_times_are_world_times() {
-        let origin: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let scale = Scale::new(origin, 60.0).unwrap();
+        let scale = Scale::new(ORIGIN.parse().unwrap(), 60.0).unwrap();
         let mut visits = Vec::new();
-        let steps = [
-            ("PassStateEntered", "Begin", 0),
-            ("PassStateExited", "Begin", 1),
-            ("TaskStateEntered", "Plan", 1),
-        ];
-        for (index, (kind, state, seconds)) in steps.into_iter().enumerate() {
-            let at = origin + jiff::SignedDuration::from_secs(seconds);
-            let event = HistoryEvent {
-                id: index as u64 + 1,
-                kind: kind.to_owned(),
-                state: Some(state.to_owned()),
-                at,
-                raw: Value::Null,
-            };
-            note(&mut visits, &event, scale);
-        }
+        let left = json!({ "stateExitedEventDetails": { "name": "Begin", "output": "{}" } });
+        note(&mut visits, &event(1, "PassStateEntered", Some("Begin"), 0, Value::Null), scale);
+        note(&mut visits, &event(2, "PassStateExited", Some("Begin"), 1, left), scale);
+        note(&mut visits, &event(3, "TaskStateEntered", Some("Plan"), 1, Value::Null), scale);
+        note(&mut visits, &event(4, "TaskFailed", None, 2, Value::Null), scale);
+        let origin: Timestamp = ORIGIN.parse().unwrap();
         let minute: Timestamp = "2026-11-21T12:01:00Z".parse().unwrap();
-        assert_eq!(
-            visits,
-            [
-                Visit { state: "Begin".to_owned(), entered_at: origin, left_at: Some(minute) },
-                Visit { state: "Plan".to_owned(), entered_at: minute, left_at: None },
-            ]
-        );
+        let begin = Visit {
+            state: "Begin".to_owned(),
+            entered_at: origin,
+            left_at: Some(minute),
+            kind: "Pass".to_owned(),
+            failed: false,
+            output: Some("{}".to_owned()),
+        };
+        let plan = Visit {
+            state: "Plan".to_owned(),
+            entered_at: minute,
+            left_at: None,
+            kind: "Task".to_owned(),
+            failed: true,
+            output: None,
+        };
+        assert_eq!(visits, [begin, plan]);
     }
 }

@@ -4,9 +4,15 @@
 //! functions are the real binaries. Nothing here is part of what ships.
 
 pub mod client;
+pub mod deeds;
+pub mod exchange;
 pub mod executions;
 pub mod ministack;
 pub mod package;
 pub mod places;
+pub mod road;
 pub mod schedules;
+pub mod simulation;
 pub mod stack;
+pub mod views;
+pub mod world;

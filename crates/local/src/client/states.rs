@@ -22,6 +22,10 @@ pub struct Execution {
     pub error: Option<String>,
     /// Cause of a failed execution.
     pub cause: Option<String>,
+    /// When it began, in real time.
+    pub started_at: Timestamp,
+    /// When it ended, in real time.
+    pub ended_at: Option<Timestamp>,
 }
 
 impl Execution {
@@ -49,13 +53,11 @@ pub struct HistoryEvent {
 impl HistoryEvent {
     fn of(raw: Value) -> Self {
         let details = raw.get("stateEnteredEventDetails").or_else(|| raw.get("stateExitedEventDetails"));
-        let seconds = raw["timestamp"].as_f64().unwrap_or_default();
-        let at = SignedDuration::try_from_secs_f64(seconds).ok();
         Self {
             id: raw["id"].as_u64().unwrap_or_default(),
             kind: text(&raw, "type").unwrap_or_default(),
             state: details.and_then(|details| text(details, "name")),
-            at: at.and_then(|at| Timestamp::UNIX_EPOCH.checked_add(at).ok()).unwrap_or_default(),
+            at: time(&raw["timestamp"]).unwrap_or_default(),
             raw,
         }
     }
@@ -106,6 +108,8 @@ impl Client {
             output: parsed("output"),
             error: text(&answer, "error"),
             cause: text(&answer, "cause"),
+            started_at: time(&answer["startDate"]).unwrap_or_default(),
+            ended_at: time(&answer["stopDate"]),
         })
     }
 
@@ -146,4 +150,10 @@ impl Client {
 
 fn text(value: &Value, name: &str) -> Option<String> {
     value.get(name)?.as_str().map(str::to_owned)
+}
+
+/// Step Functions tells times in seconds with a fraction.
+fn time(value: &Value) -> Option<Timestamp> {
+    let since = SignedDuration::try_from_secs_f64(value.as_f64()?).ok()?;
+    Timestamp::UNIX_EPOCH.checked_add(since).ok()
 }
