@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod deeds;
+pub mod demo;
 pub mod exchange;
 pub mod executions;
 pub mod ministack;
@@ -14,5 +15,6 @@ pub mod road;
 pub mod schedules;
 pub mod simulation;
 pub mod stack;
+pub mod story;
 pub mod views;
 pub mod world;
