@@ -4,19 +4,29 @@
 //! No AWS, no HTTP and no wall clock here: `gantry-aws` and `gantry-integrations` implement the ports.
 
 pub mod acquire_lock;
+pub mod claim_release;
 pub mod decide;
 pub mod ecr_intake;
 mod error;
 pub mod github_webhook;
 pub mod intake;
+pub mod observe;
 pub mod pass_lock;
+pub mod plan_stage;
 pub mod ports;
 pub mod read_decision;
 pub mod record_end;
 pub mod record_stage;
 pub mod release_lock;
+mod rollout;
+pub mod run_checks;
 pub mod send_notices;
 pub mod slack_interactions;
+pub mod start_deployments;
+pub mod start_task;
 pub mod sweep;
+pub mod watch_task;
+pub mod watch_wave;
 
 pub use error::StepError;
+pub use rollout::RolloutError;

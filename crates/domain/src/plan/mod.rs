@@ -4,6 +4,12 @@
 //! covers what a person agrees to (configuration, order, running and base task definitions, target digests, tasks) and
 //! not what moves by itself (counts, times, lists of known deployments). `build` makes one from observed facts.
 
+mod build;
+mod moved;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,6 +21,10 @@ use crate::names::{
     RepositoryName, RoleArn, ServiceDeploymentArn, ServiceName, StageName, StepName, TaskDefinitionArn,
 };
 use crate::pipeline::Check;
+
+pub use build::{ObservedService, ObservedStage, PlanError, build, task_family};
+pub use moved::moved;
+pub use refusal::Refusal;
 
 /// What a release will change in one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,318 @@
+//! The verdict on our own deployment, and on a task. Never "the service is stable": that is also true after a rollback.
+//!
+//! Good needs all of: the deployment that brings our task definition ended `SUCCESSFUL`, nothing newer replaced it, its
+//! revision holds our digests, and as many tasks as wanted run them, still so when it has soaked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, ServiceEvent, Task};
+use crate::names::{ContainerName, Digest, ServiceName, TaskDefinitionArn};
+
+/// What is known about a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not decided yet.
+    Pending,
+    /// It did what it was to do.
+    Good,
+    /// It did not, for this reason, in ECS's own words where it gives any.
+    Bad(String),
+}
+
+/// A verdict as states carry it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VerdictWord {
+    /// Ask again.
+    Pending,
+    /// Go on.
+    Good,
+    /// Stop here.
+    Bad,
+}
+
+impl Verdict {
+    /// The verdict without its reason.
+    pub fn word(&self) -> VerdictWord {
+        match self {
+            Self::Pending => VerdictWord::Pending,
+            Self::Good => VerdictWord::Good,
+            Self::Bad(_) => VerdictWord::Bad,
+        }
+    }
+
+    /// Why it is bad.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Bad(reason) => Some(reason),
+            Self::Pending | Self::Good => None,
+        }
+    }
+}
+
+/// What a service is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The task definition that was asked for.
+    pub task_definition: TaskDefinitionArn,
+    /// The digest of each container whose image was replaced.
+    pub digests: BTreeMap<ContainerName, Digest>,
+}
+
+/// Our deployment of one service, as it looks at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentObservation {
+    /// The service.
+    pub service: ServiceName,
+    /// What it is to run.
+    pub wanted: Wanted,
+    /// When the deployment was asked for.
+    pub asked_at: Timestamp,
+    /// The deployment that brings our task definition and was not known before we asked.
+    pub own: Option<Deployment>,
+    /// The revision it brings.
+    pub revision: Option<Revision>,
+    /// The newest deployment begun after ours (after we asked, when ours is not seen).
+    pub newer: Option<DeploymentSummary>,
+    /// How many tasks the service wants.
+    pub desired_count: u32,
+    /// Its tasks that are to run; read once the deployment is successful.
+    pub tasks: Vec<Task>,
+    /// Tasks of our task definition that stopped; read once something is bad.
+    pub stopped: Vec<Task>,
+    /// The service's events since we asked, newest first.
+    pub events: Vec<ServiceEvent>,
+}
+
+/// How long a deployment may stay unseen while another one is there, because reads lag behind writes.
+const UNSEEN: Duration = Duration::from_secs(60);
+
+/// ECS lists no more tasks than this at once.
+const TASKS_LISTED: usize = 100;
+
+/// Judges our deployment. `deadline` is when a wave counts as failed; `soak` is how long a success must hold.
+pub fn judge(seen: &DeploymentObservation, now: Timestamp, deadline: Timestamp, soak: Duration) -> Verdict {
+    let late = now >= deadline;
+    let Some(own) = &seen.own else {
+        return judge_unseen(seen, now, late);
+    };
+    if let Some(newer) = &seen.newer {
+        return bad(
+            seen,
+            &format!("another deployment replaced Gantry's ({}, {})", newer.arn, newer.status.as_str()),
+        );
+    }
+    match &own.status {
+        DeploymentStatus::Pending | DeploymentStatus::InProgress | DeploymentStatus::Unknown(_) if late => {
+            bad(seen, &format!("not done in time, still {}", own.status.as_str()))
+        }
+        DeploymentStatus::Pending | DeploymentStatus::InProgress | DeploymentStatus::Unknown(_) => {
+            Verdict::Pending
+        }
+        DeploymentStatus::Stopped
+        | DeploymentStatus::StopRequested
+        | DeploymentStatus::RollbackRequested
+        | DeploymentStatus::RollbackInProgress
+        | DeploymentStatus::RollbackSuccessful
+        | DeploymentStatus::RollbackFailed => {
+            bad(seen, &format!("its deployment is {}", own.status.as_str()))
+        }
+        DeploymentStatus::Successful => match prove(seen) {
+            Proof::Wrong(reason) => bad(seen, &reason),
+            Proof::Missing(reason) if late => bad(seen, &reason),
+            Proof::Missing(_) => Verdict::Pending,
+            Proof::Complete if own.finished_at.is_some_and(|at| now < later(at, soak)) => Verdict::Pending,
+            Proof::Complete => Verdict::Good,
+        },
+    }
+}
+
+fn judge_unseen(seen: &DeploymentObservation, now: Timestamp, late: bool) -> Verdict {
+    match &seen.newer {
+        Some(newer) if late || now >= later(seen.asked_at, UNSEEN) => bad(
+            seen,
+            &format!(
+                "another deployment took the place of Gantry's ({}, {})",
+                newer.arn,
+                newer.status.as_str()
+            ),
+        ),
+        None if late => bad(seen, "ECS never showed the deployment that was asked for"),
+        Some(_) | None => Verdict::Pending,
+    }
+}
+
+enum Proof {
+    Complete,
+    /// It may still come.
+    Missing(String),
+    Wrong(String),
+}
+
+/// Do the tasks that were wanted really run what was wanted?
+fn prove(seen: &DeploymentObservation) -> Proof {
+    let Some(revision) = &seen.revision else {
+        return Proof::Missing("ECS does not tell what its deployment brought".to_owned());
+    };
+    if revision.task_definition != seen.wanted.task_definition {
+        return Proof::Wrong(format!("its deployment brought {}", revision.task_definition));
+    }
+    for (container, digest) in &seen.wanted.digests {
+        let Some(image) = revision.images.iter().find(|image| image.container == *container) else {
+            return Proof::Missing(format!("ECS does not tell the image of container {container}"));
+        };
+        // An index may be resolved to one of its children: then the reference it was resolved from counts.
+        if !runs(&image.image, image.digest.as_ref(), digest) {
+            return Proof::Wrong(format!(
+                "container {container} runs {}, not {digest}",
+                shown(&image.image, &image.digest)
+            ));
+        }
+    }
+    if seen.desired_count == 0 {
+        return Proof::Wrong("it wants 0 tasks, so nothing is proved".to_owned());
+    }
+    let up = seen
+        .tasks
+        .iter()
+        .filter(|task| task.is_running() && task.task_definition == seen.wanted.task_definition);
+    let mut count = 0;
+    for task in up {
+        for (container, digest) in &seen.wanted.digests {
+            let Some(one) = task.containers.iter().find(|one| one.name == *container) else {
+                return Proof::Missing(format!(
+                    "ECS does not tell about container {container} of {}",
+                    task.arn
+                ));
+            };
+            if !runs(&one.image, one.digest.as_ref(), digest) {
+                return Proof::Wrong(format!(
+                    "container {container} of {} runs {}, not {digest}",
+                    task.arn,
+                    shown(&one.image, &one.digest)
+                ));
+            }
+        }
+        count += 1;
+    }
+    let wanted = usize::try_from(seen.desired_count).unwrap_or(TASKS_LISTED).min(TASKS_LISTED);
+    if count < wanted {
+        return Proof::Missing(format!("only {count} of {} tasks run it", seen.desired_count));
+    }
+    Proof::Complete
+}
+
+/// Is it our digest: by reference, which a container runtime verifies down to every layer, or as ECS resolved it?
+fn runs(image: &str, resolved: Option<&Digest>, wanted: &Digest) -> bool {
+    match image.rsplit_once('@') {
+        Some((_, pinned)) => pinned == wanted.as_str(),
+        None => resolved == Some(wanted),
+    }
+}
+
+fn shown(image: &str, digest: &Option<Digest>) -> String {
+    match digest {
+        Some(digest) if !image.contains('@') => format!("{image} ({digest})"),
+        Some(_) | None => image.to_owned(),
+    }
+}
+
+fn later(at: Timestamp, span: Duration) -> Timestamp {
+    SignedDuration::try_from(span).ok().and_then(|span| at.checked_add(span).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// No more stopped tasks and events than this are told.
+const TOLD: usize = 3;
+
+/// No reason is longer than this: it travels through states and messages.
+const LONGEST: usize = 1500;
+
+/// A bad verdict with everything ECS says about it.
+fn bad(seen: &DeploymentObservation, what: &str) -> Verdict {
+    let mut parts = vec![format!("{}: {what}", seen.service)];
+    if let Some(own) = &seen.own {
+        parts.extend(own.status_reason.clone());
+        parts.extend(own.rollback_reason.clone().filter(|reason| Some(reason) != own.status_reason.as_ref()));
+        if own.failed_tasks > 0 {
+            parts.push(format!("{} tasks failed", own.failed_tasks));
+        }
+        if !own.alarms.is_empty() {
+            parts.push(format!("alarms: {}", own.alarms.join(", ")));
+        }
+    }
+    let mut stops: Vec<String> = Vec::new();
+    for reason in seen.stopped.iter().filter_map(Task::why_stopped) {
+        if !stops.contains(&reason) {
+            stops.push(reason);
+        }
+    }
+    parts.extend(stops.into_iter().take(TOLD).map(|reason| format!("a task stopped: {reason}")));
+    parts.extend(seen.events.iter().take(TOLD).map(|event| format!("event: {}", event.message)));
+    Verdict::Bad(cut(&parts.join("; ")))
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+/// Judges a task that was to run to its end. `container` is the one whose exit code counts.
+pub fn judge_task(
+    name: &str,
+    task: Option<&Task>,
+    container: &ContainerName,
+    now: Timestamp,
+    deadline: Timestamp,
+) -> Verdict {
+    let late = now >= deadline;
+    match task {
+        None if late => Verdict::Bad(format!("{name}: ECS does not know its task")),
+        None => Verdict::Pending,
+        Some(task) if task.is_stopped() => {
+            let code =
+                task.containers.iter().find(|one| one.name == *container).and_then(|one| one.exit_code);
+            if code == Some(0) {
+                return Verdict::Good;
+            }
+            let why = task.why_stopped().unwrap_or_else(|| "ECS gives no reason".to_owned());
+            Verdict::Bad(cut(&format!("{name} failed: {why}")))
+        }
+        Some(task) if late => Verdict::Bad(format!(
+            "{name} was not done in time and goes on: {} is {}",
+            task.arn, task.last_status
+        )),
+        Some(_) => Verdict::Pending,
+    }
+}
+
+/// Judges a whole wave: bad as soon as one is bad, good when all are.
+pub fn judge_wave(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    let mut reasons = Vec::new();
+    let mut pending = false;
+    for verdict in verdicts {
+        match verdict {
+            Verdict::Good => {}
+            Verdict::Pending => pending = true,
+            Verdict::Bad(reason) => reasons.push(reason),
+        }
+    }
+    match (reasons.is_empty(), pending) {
+        (false, _) => Verdict::Bad(cut(&reasons.join("\n"))),
+        (true, true) => Verdict::Pending,
+        (true, false) => Verdict::Good,
+    }
+}
+
+/// When a span that began then is over.
+pub fn deadline(began: Timestamp, span: Duration) -> Timestamp {
+    later(began, span)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! State `PlanStage`: reads the world once and keeps what is going to be done under its hash.
+//!
+//! Called twice for a stage: before the gate, and again under the lock, where the hash that people agreed to is
+//! compared. Writes nothing to the stage.
+
+use gantry_domain::ErrorName;
+use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName};
+use gantry_domain::pipeline::{Pipeline, Stage};
+use gantry_domain::plan::{self, Change, ObservedStage, Plan, PlanError, PlanHashError};
+use gantry_domain::verified::BaselineEntry;
+use serde::{Deserialize, Serialize};
+
+use crate::StepError;
+use crate::observe::observe_pipeline;
+use crate::ports::store::{Locks, Plans, Releases, Verified};
+use crate::ports::{Clock, ObserveStage, PortError, StageScope};
+
+/// What the state gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStageInput {
+    /// The release machine's execution.
+    pub execution: ExecutionArn,
+    /// The release.
+    pub release: ReleaseId,
+    /// The stage.
+    pub stage: StageName,
+    /// Must this execution have the stage's lock?
+    pub under_lock: bool,
+    /// The plan that people agreed to.
+    #[serde(default)]
+    pub approved_hash: Option<PlanHash>,
+}
+
+/// What the state gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStageOutput {
+    /// The plan.
+    pub plan_hash: PlanHash,
+    /// What will be done, in order.
+    pub steps: Vec<StepLabel>,
+    /// How many steps there are.
+    pub step_count: usize,
+    /// How many services are deployed.
+    pub changes: usize,
+    /// What moved since people agreed, in sentences. Empty: nothing did.
+    pub moved: Vec<String>,
+}
+
+/// A step as states carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepLabel {
+    /// `task`, `wave` or `checks`.
+    pub kind: String,
+    /// For people who look at the execution.
+    pub label: String,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanStageError {
+    /// A call failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The lock is somebody else's.
+    #[error("the lock of {0} is not this execution's")]
+    LockLost(StageName),
+    /// The release has no manifest.
+    #[error("release {0} is not recorded")]
+    NoRelease(ReleaseId),
+    /// The release was claimed by another execution.
+    #[error("release {0} belongs to another execution")]
+    OtherRelease(ReleaseId),
+    /// The configuration has no such stage.
+    #[error("the configuration has no stage {0}")]
+    NoStage(StageName),
+    /// The stage or the release is not such that a plan can be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan has no hash.
+    #[error("the plan has no hash")]
+    Hash(#[from] PlanHashError),
+    /// The plan that people agreed to is not there.
+    #[error("the approved plan {0} is not recorded")]
+    NoApprovedPlan(PlanHash),
+}
+
+impl StepError for PlanStageError {
+    fn name(&self) -> ErrorName {
+        match self {
+            Self::Port(error) => error.name(),
+            Self::LockLost(_) => ErrorName::LockLost,
+            Self::NoStage(_) => ErrorName::Misconfigured,
+            Self::Plan(PlanError::Unsupported(_)) => ErrorName::UnsupportedService,
+            Self::Plan(PlanError::Incomplete(_))
+            | Self::NoRelease(_)
+            | Self::OtherRelease(_)
+            | Self::Hash(_)
+            | Self::NoApprovedPlan(_) => ErrorName::Inconsistent,
+        }
+    }
+}
+
+/// Plans a stage.
+pub struct PlanStage<'a> {
+    /// The configuration.
+    pub pipeline: &'a Pipeline,
+    /// The manifest.
+    pub releases: &'a dyn Releases,
+    /// Where plans are kept.
+    pub plans: &'a dyn Plans,
+    /// Who may write to the stage.
+    pub locks: &'a dyn Locks,
+    /// Where baselines are noted.
+    pub verified: &'a dyn Verified,
+    /// The stage.
+    pub observe: &'a dyn ObserveStage,
+    /// World time.
+    pub clock: &'a dyn Clock,
+}
+
+impl PlanStage<'_> {
+    /// Makes the plan and keeps it. Running it twice over the same world keeps one plan.
+    pub async fn run(&self, input: PlanStageInput) -> Result<PlanStageOutput, PlanStageError> {
+        let stage = self.stage(&input.stage)?;
+        if input.under_lock {
+            let lock = self.locks.read(&stage.name).await?;
+            if !lock.is_some_and(|stored| stored.lock.is_writable_by(&input.execution)) {
+                return Err(PlanStageError::LockLost(stage.name.clone()));
+            }
+        }
+        let release = self.releases.find(&input.release).await?.map(|stored| stored.release);
+        let release = release.ok_or_else(|| PlanStageError::NoRelease(input.release.clone()))?;
+        if release.execution != input.execution {
+            return Err(PlanStageError::OtherRelease(release.id));
+        }
+        let scope = StageScope::observing(stage, &release.id);
+        let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
+        let observed = ObservedStage { at: self.clock.now(), services };
+        let plan = plan::build(self.pipeline, stage, &release, &observed)?;
+        self.note_baselines(&plan).await?;
+        let plan_hash = self.plans.put(&plan).await?;
+        let moved = self.moved(input.approved_hash.as_ref(), &plan_hash, &plan).await?;
+        let steps: Vec<StepLabel> = plan.terms.steps.iter().map(StepLabel::of).collect();
+        let changes = plan.terms.services.iter().filter(|service| service.change == Change::Deploy).count();
+        Ok(PlanStageOutput { plan_hash, step_count: steps.len(), steps, changes, moved })
+    }
+
+    fn stage(&self, name: &StageName) -> Result<&Stage, PlanStageError> {
+        self.pipeline.stage(name).ok_or_else(|| PlanStageError::NoStage(name.clone()))
+    }
+
+    /// What ran before Gantry's first deployment is what a first rollback goes back to; the first note stays.
+    async fn note_baselines(&self, plan: &Plan) -> Result<(), PortError> {
+        for service in &plan.terms.services {
+            let entry = BaselineEntry {
+                stage: plan.terms.stage.clone(),
+                service: service.service.clone(),
+                task_definition: service.running.clone(),
+                digest: service.running_digest.clone(),
+                at: plan.observed_at,
+            };
+            self.verified.put_baseline(&entry).await?;
+        }
+        Ok(())
+    }
+
+    async fn moved(
+        &self,
+        approved: Option<&PlanHash>,
+        hash: &PlanHash,
+        plan: &Plan,
+    ) -> Result<Vec<String>, PlanStageError> {
+        let Some(approved) = approved.filter(|approved| *approved != hash) else {
+            return Ok(Vec::new());
+        };
+        let old = self.plans.get(approved).await?;
+        let old = old.ok_or_else(|| PlanStageError::NoApprovedPlan(approved.clone()))?;
+        Ok(plan::moved(&old.terms, &plan.terms))
+    }
+}
+
+impl StepLabel {
+    fn of(step: &plan::PlanStep) -> Self {
+        Self { kind: step.kind().to_owned(), label: step.label() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
