@@ -4,6 +4,7 @@ pub mod approval;
 pub mod candidate;
 pub mod changes;
 pub mod check;
+pub mod claim;
 pub mod ecs;
 mod end;
 mod error_name;

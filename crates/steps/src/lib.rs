@@ -4,6 +4,7 @@
 //! No AWS, no HTTP and no wall clock here: `gantry-aws` and `gantry-integrations` implement the ports.
 
 pub mod acquire_lock;
+pub mod ask_approval;
 pub mod claim_release;
 pub mod decide;
 pub mod ecr_intake;

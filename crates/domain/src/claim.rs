@@ -1,0 +1,211 @@
+//! What an execution may be asked for, and how a complete manifest comes about.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::names::{CommitPrefix, CommitSha, ComponentName, Digest, ReleaseId, StageName, Tag};
+use crate::pipeline::{Component, Pipeline};
+use crate::release::{ComponentSource, Origin, Release, ReleasedComponent};
+use crate::verified::{History, carried};
+
+/// What an execution was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A commit, with whatever was built from it.
+    Commit(CommitPrefix),
+    /// Components, each by a tag that names its commit. Never empty.
+    Components(BTreeMap<ComponentName, Tag>),
+}
+
+/// Why an execution's input is not accepted: what was wrong, and what is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    r#"{problem}; accepted is {{"commit": "<7 to 40 digits>"}} or {{"components": {{"<component>": "sha-<commit>"}}}}, with components {components}"#
+)]
+pub struct InputError {
+    problem: String,
+    components: String,
+}
+
+/// Reads an execution's input. Anything but the two accepted forms is refused, naming the field.
+pub fn parse(pipeline: &Pipeline, input: &Value) -> Result<Wanted, InputError> {
+    let refuse = |problem: String| InputError { problem, components: names(pipeline) };
+    let Value::Object(fields) = input else {
+        return Err(refuse(format!("the input is {}, not an object", kind(input))));
+    };
+    if let Some(field) = fields.keys().find(|field| !["commit", "components"].contains(&field.as_str())) {
+        return Err(refuse(format!("field {} is unknown", shown(field))));
+    }
+    match (fields.get("commit"), fields.get("components")) {
+        (Some(_), Some(_)) => {
+            Err(refuse("fields \"commit\" and \"components\" exclude each other".to_owned()))
+        }
+        (Some(Value::String(commit)), None) => CommitPrefix::new(commit)
+            .map(Wanted::Commit)
+            .map_err(|error| refuse(format!("field \"commit\": {error}"))),
+        (Some(other), None) => Err(refuse(format!("field \"commit\" is {}, not a string", kind(other)))),
+        (None, Some(Value::Object(components))) => {
+            parse_components(pipeline, components).map(Wanted::Components).map_err(refuse)
+        }
+        (None, Some(other)) => Err(refuse(format!("field \"components\" is {}, not an object", kind(other)))),
+        (None, None) => Err(refuse("the input says nothing".to_owned())),
+    }
+}
+
+fn parse_components(
+    pipeline: &Pipeline,
+    fields: &Map<String, Value>,
+) -> Result<BTreeMap<ComponentName, Tag>, String> {
+    if fields.is_empty() {
+        return Err("field \"components\" names none".to_owned());
+    }
+    fields
+        .iter()
+        .map(|(name, tag)| {
+            let component = pipeline
+                .components
+                .iter()
+                .find(|component| component.name.as_str() == name)
+                .ok_or_else(|| format!("field \"components\": there is no component {}", shown(name)))?;
+            let field = format!("field \"components.{name}\"");
+            let Value::String(tag) = tag else {
+                return Err(format!("{field} is {}, not a tag", kind(tag)));
+            };
+            let tag = Tag::new(tag).map_err(|error| format!("{field}: {error}"))?;
+            Ok((component.name.clone(), tag))
+        })
+        .collect()
+}
+
+fn names(pipeline: &Pipeline) -> String {
+    let names: Vec<&str> = pipeline.components.iter().map(|component| component.name.as_str()).collect();
+    names.join(", ")
+}
+
+/// At most this much of a field's name is repeated.
+const SHOWN: usize = 40;
+
+fn shown(text: &str) -> String {
+    format!("{:?}", text.chars().take(SHOWN).collect::<String>())
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The id of a commit's release: `<pipeline>-<12 digits>-<attempt>`.
+pub fn release_id(
+    pipeline: &Pipeline,
+    commit: &CommitSha,
+    attempt: u32,
+) -> Result<ReleaseId, crate::names::NameError> {
+    let digits = commit.as_str().get(..12).unwrap_or(commit.as_str());
+    ReleaseId::new(format!("{}-{digits}-{attempt}", pipeline.name))
+}
+
+/// Who asked: Gantry starts executions under the name of their release, a person under any other.
+pub fn origin(execution_name: &str, release: &ReleaseId) -> Origin {
+    if execution_name == release.as_str() { Origin::Push } else { Origin::Console }
+}
+
+/// What is known about a component that the release does not bring.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Untouched<'a> {
+    /// Releases under way that bring the component and have not passed the first stage, newest last: this release
+    /// comes after them, so it must not take the stage back behind them.
+    pub under_way: Vec<&'a Release>,
+    /// What passed, stage by stage in the order of the pipeline, newest first.
+    pub histories: Vec<Vec<History>>,
+    /// What the first stage runs, when Gantry has never deployed the component.
+    pub baseline: Option<(StageName, Digest)>,
+}
+
+/// What an untouched component runs in the new release. `None`: nothing is known to run.
+pub fn carry(component: &Component, known: &Untouched<'_>) -> Option<ReleasedComponent> {
+    let under_way = known.under_way.iter().rev().find_map(|release| {
+        release.components.get(&component.name).filter(|component| component.source.is_new()).cloned()
+    });
+    let from_history = || {
+        carried(&known.histories).map(|entry| ReleasedComponent {
+            repository: component.repository.clone(),
+            digest: entry.digest.clone(),
+            commit: entry.commit.clone(),
+            source: ComponentSource::Carried { stage: entry.stage.clone() },
+        })
+    };
+    let from_baseline = || {
+        known.baseline.as_ref().map(|(stage, digest)| ReleasedComponent {
+            repository: component.repository.clone(),
+            digest: digest.clone(),
+            commit: None,
+            source: ComponentSource::Baseline { stage: stage.clone() },
+        })
+    };
+    under_way.or_else(from_history).or_else(from_baseline)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::exchange;
+
+    #[test]
+    fn the_two_accepted_forms_are_read() {
+        assert_eq!(
+            parse(&exchange(), &json!({"commit": "4f2a9c1"})),
+            Ok(Wanted::Commit(CommitPrefix::new("4f2a9c1").unwrap()))
+        );
+        let components =
+            BTreeMap::from([(ComponentName::new("backend").unwrap(), Tag::new("sha-4f2a9c1").unwrap())]);
+        assert_eq!(
+            parse(&exchange(), &json!({"components": {"backend": "sha-4f2a9c1"}})),
+            Ok(Wanted::Components(components))
+        );
+    }
+
+    #[test]
+    fn any_other_input_is_refused_with_what_was_wrong_and_what_is_accepted() {
+        let cases = [
+            (json!(null), "the input is null, not an object"),
+            (json!([1]), "the input is an array, not an object"),
+            (json!("4f2a9c1"), "the input is a string, not an object"),
+            (json!({}), "the input says nothing"),
+            (json!({"Comment": "Insert your JSON here"}), "field \"Comment\" is unknown"),
+            (json!({"commit": "4f2a9c1", "force": true}), "field \"force\" is unknown"),
+            (json!({"commit": 42}), "field \"commit\" is a number, not a string"),
+            (json!({"commit": "main"}), "field \"commit\": \"main\" is not a commit"),
+            (json!({"commit": "4f2a9c1", "components": {}}), "exclude each other"),
+            (json!({"components": []}), "field \"components\" is an array, not an object"),
+            (json!({"components": {}}), "field \"components\" names none"),
+            (json!({"components": {"frontend": "sha-4f2a9c1"}}), "there is no component \"frontend\""),
+            (json!({"components": {"backend": null}}), "field \"components.backend\" is null, not a tag"),
+            (
+                json!({"components": {"backend": "a b"}}),
+                "field \"components.backend\": \"a b\" is not an image tag",
+            ),
+        ];
+        for (input, problem) in cases {
+            let error = parse(&exchange(), &input).unwrap_err().to_string();
+            assert!(error.contains(problem), "{input}: {error}");
+            assert!(error.contains(r#"{"commit": "<7 to 40 digits>"}"#), "{error}");
+            assert!(error.ends_with("with components backend, client, engine"), "{error}");
+        }
+    }
+
+    #[test]
+    fn t30_a_hostile_field_name_is_repeated_only_in_part() {
+        let input = json!({ "x\n<!channel>".repeat(5000): 1 });
+        let error = parse(&exchange(), &input).unwrap_err().to_string();
+        assert!(error.len() < 400 && !error.contains('\n'), "{error}");
+    }
+}

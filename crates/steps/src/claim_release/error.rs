@@ -1,0 +1,185 @@
+//! Why a release is refused. Nothing has been touched then.
+
+use gantry_domain::ErrorName;
+use gantry_domain::candidate::{Ignored, Missing};
+use gantry_domain::claim::InputError;
+use gantry_domain::names::{
+    BranchName, CommitPrefix, CommitSha, ComponentName, Digest, NameError, ReleaseId, RepositoryName,
+    ServiceName, Tag,
+};
+
+use crate::StepError;
+use crate::ports::PortError;
+
+/// Why a release was not claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimReleaseError {
+    /// The execution's input is not what is accepted.
+    #[error("the execution's input is not accepted")]
+    Input {
+        /// What was wrong.
+        #[source]
+        source: InputError,
+    },
+    /// A short commit can mean several.
+    #[error("commit {prefix} can mean {}; give more digits", list(commits))]
+    Ambiguous {
+        /// What was given.
+        prefix: CommitPrefix,
+        /// What it can mean.
+        commits: Vec<CommitSha>,
+    },
+    /// Nothing is known of the commit.
+    #[error("no push of commit {0} is known: GitHub's push event has not arrived, or the digits are wrong")]
+    UnknownCommit(CommitPrefix),
+    /// A tag does not tell its commit.
+    #[error(
+        "tag {tag} of {component} does not tell a whole commit: use sha-<commit> with a commit that was pushed"
+    )]
+    CommitOfTag {
+        /// The component.
+        component: ComponentName,
+        /// The tag.
+        tag: Tag,
+    },
+    /// Images or checks are missing.
+    #[error("commit {commit} is not ready: it waits for {}", list(missing))]
+    NotReady {
+        /// The commit.
+        commit: CommitSha,
+        /// What is missing.
+        missing: Vec<Missing>,
+    },
+    /// There is nothing to release.
+    #[error("commit {commit} is not released: {why}")]
+    Ignored {
+        /// The commit.
+        commit: CommitSha,
+        /// Why.
+        why: Ignored,
+    },
+    /// Nothing proves that the image comes from the released branch.
+    #[error(
+        "nothing proves that {component} from {commit} is on branch {branch}: no push to it, no tag branch-{branch}"
+    )]
+    BranchUnproven {
+        /// The component.
+        component: ComponentName,
+        /// The commit.
+        commit: CommitSha,
+        /// The branch that is released.
+        branch: BranchName,
+    },
+    /// The registry has no such tag.
+    #[error("repository {repository} has no image with tag {tag}")]
+    NoSuchTag {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+    },
+    /// The registry has no such image (any more).
+    #[error("repository {repository} has no image {digest}")]
+    NoSuchImage {
+        /// The repository.
+        repository: RepositoryName,
+        /// The digest.
+        digest: Digest,
+    },
+    /// What the tag points at is no image.
+    #[error("{digest} in {repository} is not an image a task can run but {media_type}")]
+    NotRunnable {
+        /// The repository.
+        repository: RepositoryName,
+        /// The digest.
+        digest: Digest,
+        /// What it is.
+        media_type: String,
+    },
+    /// Another execution is releasing the commit.
+    #[error("commit {commit} is being released as {by}")]
+    Claimed {
+        /// The commit.
+        commit: CommitSha,
+        /// The release that has it.
+        by: ReleaseId,
+    },
+    /// The commit had its turn.
+    #[error("commit {commit} was released as {by} already; a person can start it again under another name")]
+    Ended {
+        /// The commit.
+        commit: CommitSha,
+        /// The release that had it.
+        by: ReleaseId,
+    },
+    /// A newer push of the same component was released.
+    #[error("commit {commit} is skipped: a newer push of its components was released before")]
+    Older {
+        /// The commit.
+        commit: CommitSha,
+    },
+    /// The claim kept changing while it was looked at.
+    #[error("commit {commit} is being claimed by others at this moment")]
+    Contended {
+        /// The commit.
+        commit: CommitSha,
+    },
+    /// Nobody knows what an untouched component is to run.
+    #[error("nothing is known to run for component {component}, which the release does not bring: {why}")]
+    NoBaseline {
+        /// The component.
+        component: ComponentName,
+        /// Why not.
+        why: String,
+    },
+    /// A service of the configuration does not exist.
+    #[error("service {service} of component {component} is not in the first stage's cluster")]
+    NoSuchService {
+        /// The service.
+        service: ServiceName,
+        /// Its component.
+        component: ComponentName,
+    },
+    /// The configuration has no stage.
+    #[error("the pipeline has no stage")]
+    NoStage,
+    /// The release has no proper id: a defect.
+    #[error("no release can be named after commit {commit}")]
+    Unnamed {
+        /// The commit.
+        commit: CommitSha,
+        /// The cause.
+        #[source]
+        source: NameError,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl StepError for ClaimReleaseError {
+    fn name(&self) -> ErrorName {
+        match self {
+            Self::Input { .. } | Self::Ambiguous { .. } | Self::CommitOfTag { .. } => ErrorName::InvalidInput,
+            Self::UnknownCommit(_)
+            | Self::NotReady { .. }
+            | Self::Ignored { .. }
+            | Self::BranchUnproven { .. } => ErrorName::NotReady,
+            Self::NoSuchTag { .. } | Self::NoSuchImage { .. } | Self::NotRunnable { .. } => {
+                ErrorName::ImageNotFound
+            }
+            Self::Claimed { .. } | Self::Ended { .. } | Self::Older { .. } => {
+                ErrorName::ReleaseAlreadyClaimed
+            }
+            Self::Contended { .. } => ErrorName::Unavailable,
+            Self::NoBaseline { .. } | Self::NoSuchService { .. } => ErrorName::UnsupportedService,
+            Self::NoStage => ErrorName::Misconfigured,
+            Self::Unnamed { .. } => ErrorName::Inconsistent,
+            Self::Port(error) => error.name(),
+        }
+    }
+}
+
+fn list(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,129 @@
+//! What components run that the release does not bring: a manifest is complete.
+
+use std::collections::BTreeMap;
+
+use gantry_domain::claim::{Untouched, carry};
+use gantry_domain::ecs::Revision;
+use gantry_domain::names::{ComponentName, Digest, ReleaseId, ServiceName};
+use gantry_domain::pipeline::Component;
+use gantry_domain::release::{Release, ReleasedComponent};
+use gantry_domain::verified::History;
+
+use super::{ClaimRelease, ClaimReleaseError};
+use crate::ports::store::StoredRelease;
+
+/// How many rows back something to carry is looked for.
+const HISTORY: u32 = 30;
+
+impl ClaimRelease<'_> {
+    pub(super) async fn untouched(
+        &self,
+        id: &ReleaseId,
+        new: &BTreeMap<ComponentName, ReleasedComponent>,
+    ) -> Result<BTreeMap<ComponentName, ReleasedComponent>, ClaimReleaseError> {
+        let mut components = BTreeMap::new();
+        let under_way = self.under_way().await?;
+        for component in
+            self.pipeline.components.iter().filter(|component| !new.contains_key(&component.name))
+        {
+            let mut known = Untouched {
+                under_way: under_way.iter().collect(),
+                histories: self.histories(component).await?,
+                baseline: None,
+            };
+            let carried = match carry(component, &known) {
+                Some(carried) => Some(carried),
+                None => {
+                    known.baseline =
+                        Some((self.first_stage()?.name.clone(), self.baseline(id, component).await?));
+                    carry(component, &known)
+                }
+            };
+            if let Some(carried) = carried {
+                components.insert(component.name.clone(), carried);
+            }
+        }
+        Ok(components)
+    }
+
+    /// Releases that go on and have not passed the first stage, oldest first.
+    async fn under_way(&self) -> Result<Vec<Release>, ClaimReleaseError> {
+        let first = &self.first_stage()?.name;
+        let passed = format!("stage-verified:{first}");
+        let mut under_way = Vec::new();
+        for running in self.releases.running().await? {
+            if self.releases.log(&running.release).await?.iter().any(|entry| entry.key == passed) {
+                continue;
+            }
+            if let Some(StoredRelease { release, ended: None, .. }) =
+                self.releases.find(&running.release).await?
+                && self.executions.state(&running.execution).await?.is_running()
+            {
+                under_way.push(release);
+            }
+        }
+        under_way.sort_by_key(|release| release.claimed_at);
+        Ok(under_way)
+    }
+
+    async fn histories(&self, component: &Component) -> Result<Vec<Vec<History>>, ClaimReleaseError> {
+        let mut releases: BTreeMap<ReleaseId, Option<StoredRelease>> = BTreeMap::new();
+        let mut histories = Vec::new();
+        for stage in &self.pipeline.stages {
+            let mut rows = Vec::new();
+            for entry in self.verified.history(&stage.name, &component.name, HISTORY).await? {
+                if !releases.contains_key(&entry.release) {
+                    releases.insert(entry.release.clone(), self.releases.find(&entry.release).await?);
+                }
+                let rejected = releases.get(&entry.release).and_then(Option::as_ref).is_some_and(|stored| {
+                    let brought = stored.release.components.get(&component.name);
+                    stored.rejected.is_some() && brought.is_some_and(|brought| brought.source.is_new())
+                });
+                rows.push(History { entry, rejected });
+            }
+            histories.push(rows);
+        }
+        Ok(histories)
+    }
+
+    /// The digest that all services of the component run in the first stage.
+    async fn baseline(&self, id: &ReleaseId, component: &Component) -> Result<Digest, ClaimReleaseError> {
+        let scope = self.scope(id)?;
+        let names: Vec<ServiceName> = component.services().cloned().collect();
+        let services = self.stage.services(&scope, &names).await?;
+        let unclear = |why: String| ClaimReleaseError::NoBaseline { component: component.name.clone(), why };
+        let mut common: Option<Digest> = None;
+        for name in &names {
+            let service = services.iter().find(|service| service.name == *name).ok_or_else(|| {
+                ClaimReleaseError::NoSuchService { service: name.clone(), component: component.name.clone() }
+            })?;
+            let revisions = self.stage.revisions(&scope, &service.revisions).await?;
+            let digest = revisions
+                .iter()
+                .filter(|revision| Some(&revision.task_definition) == service.task_definition.as_ref())
+                .find_map(|revision| digest_of(revision, component))
+                .ok_or_else(|| unclear(format!("ECS does not tell the digest that {name} runs")))?;
+            if common.as_ref().is_some_and(|common| *common != digest) {
+                return Err(unclear("its services run different images".to_owned()));
+            }
+            common = Some(digest);
+        }
+        common.ok_or_else(|| unclear("it has no services".to_owned()))
+    }
+}
+
+/// The digest of the component's image in a revision: as ECS resolved it, or as the task definition names it.
+fn digest_of(revision: &Revision, component: &Component) -> Option<Digest> {
+    let repository = component.repository.as_str();
+    let image = revision.images.iter().find(|image| {
+        if component.containers.is_empty() {
+            let name = image.image.split(['@']).next().unwrap_or_default();
+            let path = name.split_once('/').map_or(name, |(_, path)| path);
+            path.split(':').next() == Some(repository)
+        } else {
+            component.containers.contains(&image.container)
+        }
+    })?;
+    let named = || image.image.split_once('@').and_then(|(_, digest)| Digest::new(digest).ok());
+    image.digest.clone().or_else(named)
+}
