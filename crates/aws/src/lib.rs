@@ -1,0 +1,5 @@
+//! Placeholder.
+
+mod dead_letters;
+
+pub use dead_letters::SqsDeadLetters;
