@@ -185,7 +185,7 @@ fn question(open: bool) -> Value {
         json!({"type": "header", "text": plain(if open { "Approve for production?" } else { "Approved for production" })}),
         json!({"type": "section", "text": mrkdwn(if open { "Release `4f2a9c1` waits for a decision before *production*." } else { "✅ <@U0QUINN> approved it a moment ago.\nRelease `4f2a9c1`" })}),
         json!({"type": "section", "text": mrkdwn("*What changes in production*\n• *backend* `9d81e02` → `4f2a9c1` · web, sidekiq, clockwork, kafka-consumer · *runs a migration*\n• *client* `71b0c55` → `4f2a9c1` · exchange-client-web\n• *engine* `71b0c55` → `4f2a9c1` · exchange-engine-app")}),
-        json!({"type": "section", "text": mrkdwn("*Commits*\n<https://example.test/commit/4f2a9c1|4f2a9c1> Show fees before an order is placed\n<https://example.test/commit/9d81e02|9d81e02> Retry the ledger&#39;s imports &amp; count them")}),
+        json!({"type": "section", "text": mrkdwn("*Commits*\n<https://example.test/commit/4f2a9c1|4f2a9c1> Show fees before an order is placed\n<https://example.test/commit/9d81e02|9d81e02> Retry the ledger's imports &amp; count them")}),
         json!({"type": "section", "text": mrkdwn("*Checked before*\n✅ health, version, acceptance tests\nSee for yourself: <http://127.0.0.1:9/web|web> · <http://127.0.0.1:9/client|client>")}),
     ];
     if open {

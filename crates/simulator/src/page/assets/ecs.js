@@ -14,7 +14,7 @@ export function ecsPanel(ecs) {
     h('div', { key: 'head', class: 'ecs-head' },
       h('h2', null, 'What runs'),
       h('p', { class: 'legend quiet' },
-        h('span', null, h('i', { class: 'task old' }), 'before'), h('span', null, h('i', { class: 'task new' }), 'new'),
+        h('span', null, h('i', { class: 'task settled' }), 'running'), h('span', null, h('i', { class: 'task old' }), 'before'), h('span', null, h('i', { class: 'task new' }), 'new'),
         h('span', null, h('i', { class: 'task new starting' }), 'starting'), h('span', null, h('i', { class: 'task old leaving' }), 'stopping'),
         h('span', null, h('i', { class: 'task sick' }), 'unhealthy'))),
     h('div', { key: 'clusters', class: 'clusters' }, clusters.map(cluster)),

@@ -71,6 +71,7 @@ function inline(text, people) {
   for (const match of text.matchAll(TOKEN)) {
     out.push(withBreaks(unescape(text.slice(from, match.index))));
     from = match.index + match[0].length;
+    if (match[1] !== undefined && text[from] === '\n') from += 1;
     const [whole, block, code, angle, bold, italic, struck, name] = match;
     if (block !== undefined) out.push(h('pre', null, unescape(block.replace(/^\n/, ''))));
     else if (code !== undefined) out.push(h('code', null, unescape(code)));

@@ -54,7 +54,7 @@ function githubPanel(github) {
 
 function pushed(push, github) {
   const commit = push.commits.at(-1);
-  const runs = github.workflowRuns.filter((run) => run.sha === push.after);
+  const runs = github.workflowRuns.filter((run) => run.sha === push.after).reverse();
   const files = push.commits.flatMap((one) => [...one.added, ...one.modified, ...one.removed]);
   const roots = [...new Set(files.map((path) => path.split('/')[0]))];
   return h('li', { key: `${push.at} ${push.after}` },

@@ -56,19 +56,25 @@ function visible(states) {
 function release(one) {
   const stations = stationsOf(one);
   const [mood, words] = outcome(one, stations);
+  const waits = mood === 'wait' && !one.end;
   return h('article', { key: one.id, class: 'panel release' },
     h('header', { class: 'release-head' },
       h('div', null,
         h('h2', null, one.title ?? one.id),
         h('p', { class: 'quiet' }, one.commit && h('code', null, one.commit.slice(0, 7)), one.author && ` ${one.author} ·`, ` started ${ago(one.startedAt)}`)),
-      h('p', { class: `outcome ${mood}` }, words, h('small', null, took(one.startedAt, one.endedAt)))),
+      h('p', { class: `outcome ${mood}` }, waits ? h('a', { href: '#slack' }, words) : words, h('small', null, took(one.startedAt, one.endedAt)))),
     one.reason && h('p', { class: `reason ${mood}` }, one.reason),
     h('ol', { class: 'track' }, stations.map((station) =>
       h('li', { key: station.id, class: `station ${station.mood}`, 'aria-current': ['run', 'wait'].includes(station.mood) ? 'step' : null },
         h('span', { class: 'dot', 'aria-hidden': 'true' }, MARKS[station.mood]),
         h('span', { class: 'name' }, station.name),
         h('span', { class: 'when' }, station.from ? took(station.from, station.to) : '')))),
-    h('div', { class: 'stages' }, stations.filter((station) => station.rows.length).map((station) => details(station))));
+    h('div', { class: 'stages' }, stations.filter(worthDetails).map((station) => details(station))));
+}
+
+/** The start says nothing more than its dot does, once it went well. */
+function worthDetails(station) {
+  return station.rows.length > 0 && (station.id !== 'start' || station.mood !== 'good');
 }
 
 function folded(one) {
@@ -77,7 +83,7 @@ function folded(one) {
     h('summary', null, h('span', { class: `pip ${mood}`, 'aria-hidden': 'true' }), h('strong', null, one.title ?? one.id),
       h('span', { class: 'quiet' }, ` ${words.toLowerCase()} · ${ago(one.endedAt ?? one.startedAt)}`)),
     one.reason && h('p', { class: 'quiet' }, one.reason),
-    h('div', { class: 'stages' }, stationsOf(one).filter((station) => station.rows.length).map((station) => details(station))));
+    h('div', { class: 'stages' }, stationsOf(one).filter(worthDetails).map((station) => details(station))));
 }
 
 function outcome(one, stations) {
@@ -165,12 +171,17 @@ function line(row, index, station) {
   const running = !row.to && row.status === 'running';
   const mood = row.status === 'failed' ? 'bad' : running ? (station.gate && row.name === 'AskApproval' ? 'wait' : 'run') : 'good';
   const detail = running && row.now && row.now !== row.label ? row.now : '';
-  return h('li', { key: `${index} ${row.name}` },
-    h('div', { class: `step ${mood}` },
-      h('span', { class: `pip ${mood}`, title: mood === 'good' ? 'done' : mood === 'bad' ? 'failed' : 'now' }),
-      h('span', { class: 'what', title: row.name }, row.label, detail && h('small', null, ` ${detail}`)),
-      h('span', { class: 'when' }, running ? span(worldNow() - Date.parse(row.from)) : took(row.from, row.to))),
-    row.inner.length > 0 && h('ul', null, row.inner.map((one, at) => line(one, at, station))));
+  const step = [
+    h('span', { class: `pip ${mood}`, title: mood === 'good' ? 'done' : mood === 'bad' ? 'failed' : 'now' }),
+    h('span', { class: 'what', title: row.name }, row.label, detail && h('small', null, ` ${detail}`)),
+    h('span', { class: 'when' }, running ? span(worldNow() - Date.parse(row.from)) : took(row.from, row.to)),
+  ];
+  const key = `${index} ${row.name}`;
+  if (!row.inner.length) return h('li', { key, class: `step ${mood}` }, step);
+  return h('li', { key },
+    h('details', { open: mood !== 'good' },
+      h('summary', { class: `step ${mood}` }, step),
+      h('ul', null, row.inner.map((one, at) => line(one, at, station)))));
 }
 
 function words(name) {
