@@ -14,7 +14,7 @@ pub(crate) struct Source {
     /// Base URL of a component in a stage, instead of the one in [stages.urls]
     #[arg(long = "base-url", value_name = "STAGE.COMPONENT=URL", value_parser = base_url)]
     base_urls: Vec<(String, String, String)>,
-    /// A host in a private network that a stage's checks may reach, beside private_hosts
+    /// A host in a private network that a stage's checks may reach, beside those in the file
     #[arg(long = "private-host", value_name = "STAGE=HOST", value_parser = pair)]
     private_hosts: Vec<(String, String)>,
 }

@@ -5,9 +5,8 @@ use gantry_domain::names::{
     Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName, StepName,
 };
 
-use crate::mistake::At;
 use crate::read::{
-    Base, Command, Entries, Families, Glob, Host, Pointer, Scalar, Span, UrlText, Workflow, table,
+    Base, Command, Entries, Families, Glob, Host, List, Pointer, Scalar, Span, UrlText, Workflow, table,
 };
 
 table! {
@@ -18,11 +17,11 @@ table! {
         /// Where people are told and asked.
         slack: required SlackTable,
         /// What is built into one image and deployed together, in the order of deployment.
-        components: required Vec<At<ComponentTable>>,
+        components: required List<ComponentTable>,
         /// Environments, in the order a release passes them.
-        stages: required Vec<At<StageTable>>,
+        stages: required List<StageTable>,
         /// What must hold after a component's last wave, or after a whole stage.
-        checks: defaulted Vec<At<CheckTable>> = [],
+        checks: defaulted List<CheckTable> = [],
     }
 }
 
@@ -36,7 +35,7 @@ table! {
         /// Only pushes to this branch are released.
         branch: defaulted BranchName = "main",
         /// Globs over paths whose change touches no component, even where a component names them.
-        ignored_paths: defaulted Vec<At<Glob>> = [],
+        ignored_paths: defaulted List<Glob> = [],
     }
 }
 
@@ -60,15 +59,15 @@ table! {
         /// Its ECR repository, without registry.
         repository: required RepositoryName,
         /// Globs over changed paths that mean this component is built.
-        paths: required Vec<At<Glob>>,
+        paths: required List<Glob>,
         /// Workflow files that must have succeeded for a commit before a release with a new image of this component starts.
-        workflows: defaulted Vec<At<Workflow>> = [],
+        workflows: defaulted List<Workflow> = [],
         /// Containers whose image is replaced. Empty: those whose image comes from `repository`.
-        containers: defaulted Vec<At<ContainerName>> = [],
+        containers: defaulted List<ContainerName> = [],
         /// What a new task definition is made from: what the `service` runs, or `family-latest`, the newest of its family.
         base: defaulted Base = "service",
         /// ECS services in waves. The services of one wave deploy side by side, the next wave after a good verdict.
-        waves: required Vec<At<Vec<At<ServiceName>>>>,
+        waves: required List<List<ServiceName>>,
         /// A task that runs before the migration.
         backup: optional TaskTable,
         /// A task that runs before the first wave whenever the component's image changes.
@@ -88,7 +87,7 @@ table! {
         /// The container that gets the command. Default: the first one whose image is replaced.
         container: optional ContainerName,
         /// The command and its arguments. No shell takes them apart.
-        command: required Vec<At<Command>>,
+        command: required List<Command>,
         /// How long it may take, from 10s to 12h.
         timeout: defaulted Span = "15m",
     }
@@ -118,16 +117,16 @@ table! {
         /// The ECS cluster.
         cluster: required ClusterName,
         /// The family of each service's task definition. Gantry may update services only with task definitions of these
-        /// families, and runs one-off tasks in the family `<family>-<task>`.
+        /// families, and one-off tasks of these or of `<family>-<task>`.
         families: defaulted Families = "{service}",
         /// The execution and task roles of this stage's task definitions. Gantry may pass these and no others.
-        task_roles: required Vec<At<RoleArn>>,
+        task_roles: required List<RoleArn>,
         /// How long a wave may take before it counts as failed, from 1m to 6h.
         wave_timeout: defaulted Span = "15m",
         /// The base URL of each component here, for checks that begin with `{component}`.
         urls: optional Entries<UrlText>,
         /// Hosts in private networks that checks may reach. Metadata addresses are always refused.
-        private_hosts: defaulted Vec<At<Host>> = [],
+        private_hosts: defaulted List<Host> = [],
         /// People who must agree before the stage starts. Absent: it starts by itself.
         approval: optional ApprovalTable,
     }
@@ -137,7 +136,7 @@ table! {
     /// People who must agree before a stage starts.
     ApprovalTable {
         /// Slack user ids. One of them decides; nobody else counts.
-        approvers: required Vec<At<SlackId>>,
+        approvers: required List<SlackId>,
         /// The release ends declined when nobody decided by then, from 1m to 168h.
         expires_after: defaulted Span = "8h",
     }
@@ -149,7 +148,7 @@ table! {
         /// Its name in messages.
         name: required StepName,
         /// The stages it is for. Default: all.
-        stages: optional Vec<At<StageName>>,
+        stages: optional List<StageName>,
         /// Runs after this component's last wave. Default: after all components.
         after: optional ComponentName,
         /// Asks an HTTP endpoint.
@@ -167,7 +166,7 @@ table! {
         /// The status that is good.
         status: defaulted u16 = 200,
         /// Values that must stand in the JSON answer.
-        json: defaulted Vec<At<JsonTable>> = [],
+        json: defaulted List<JsonTable> = [],
         /// Where the answer tells its commit, and which component's that must be.
         version: optional VersionTable,
         /// Each answer must arrive within this time, up to 30s.

@@ -33,8 +33,7 @@ pub fn parse(file: &str, text: &str, overrides: &Overrides) -> Result<Configurat
     let mut mistakes = Gathered::default();
     let (tree, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        let offset = error.span().map(|span| span.start);
-        mistakes.add(&Place { offset, path: String::new() }, error.message());
+        mistakes.add_syntax(error.span().map(|span| span.start), error.message());
     }
     let root = Spanned::new(tree.span(), DeValue::Table(tree.into_inner()));
     let document = file::Document::read(&Node::new(&root, String::new()), &mut mistakes);

@@ -29,22 +29,34 @@ pub(crate) struct At<T> {
 
 /// Gathers mistakes while a file is read and checked.
 #[derive(Debug, Default)]
-pub(crate) struct Gathered(Vec<(Place, String)>);
+pub(crate) struct Gathered {
+    found: Vec<(Place, String)>,
+    /// Where the text is no TOML: what was made up in its place is not judged.
+    broken: Vec<usize>,
+}
 
 impl Gathered {
     /// Notes that what stands at `place` is wrong. The message says what was expected.
     pub(crate) fn add(&mut self, place: &Place, message: impl Into<String>) {
-        self.0.push((place.clone(), message.into()));
+        if place.offset.is_none_or(|offset| !self.broken.contains(&offset)) {
+            self.found.push((place.clone(), message.into()));
+        }
+    }
+
+    /// Notes that the text is no TOML there.
+    pub(crate) fn add_syntax(&mut self, offset: Option<usize>, message: &str) {
+        self.add(&Place { offset, path: String::new() }, message);
+        self.broken.extend(offset);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// Turns offsets into lines, in the order of the file.
     pub(crate) fn located(mut self, file: &str, text: &str) -> Mistakes {
-        self.0.sort_by(|(a, _), (b, _)| a.offset.cmp(&b.offset));
-        let mistakes = self.0.into_iter().map(|(place, message)| Mistake {
+        self.found.sort_by_key(|(place, _)| place.offset);
+        let mistakes = self.found.into_iter().map(|(place, message)| Mistake {
             position: place.offset.map(|offset| Position::of(text, offset)),
             path: place.path,
             message,

@@ -18,11 +18,11 @@ impl Validate {
         let services = pipeline.components.iter().flat_map(|component| component.services()).count();
         let stages: Vec<&str> = pipeline.stages.iter().map(|stage| stage.name.as_str()).collect();
         println!(
-            "{}: {} is good: {} components, {services} services, stages {}; hash {}",
+            "{}: {} is good (components: {}, services: {services}, stages: {}; hash {})",
             self.source.file.display(),
             pipeline.name,
             pipeline.components.len(),
-            stages.join(", "),
+            stages.join(" then "),
             pipeline.hash,
         );
         Ok(())

@@ -64,13 +64,13 @@ pub(super) fn read(
     let stages: Vec<&StageName> = document
         .stages
         .iter()
-        .flat_map(|list| &list.value)
+        .flat_map(|list| list.value.iter())
         .filter_map(|stage| stage.value.name.as_ref().map(|name| &name.value))
         .collect();
     let unnamed = document.stages.as_ref().is_none_or(|list| list.value.len() != stages.len());
     let mut shared = Vec::new();
-    for table in document.checks.iter().flat_map(|list| &list.value) {
-        for stage in table.value.stages.iter().flat_map(|list| &list.value) {
+    for table in document.checks.iter().flat_map(|list| list.value.iter()) {
+        for stage in table.value.stages.iter().flat_map(|list| list.value.iter()) {
             if !unnamed && !stages.contains(&&stage.value) {
                 let known = super::listed(&stages);
                 mistakes.add(&stage.place, format!("there is no stage {:?}; {known}", stage.value.as_str()));

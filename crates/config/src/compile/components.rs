@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gantry_domain::names::{ComponentName, ServiceName};
-use gantry_domain::pipeline::{Component, TaskSpec};
+use gantry_domain::pipeline::{Component, TaskImage, TaskSpec};
 
 use super::{Unique, cloned, not_empty, tasks, values};
 use crate::file::{ComponentTable, Document, TaskTable};
@@ -25,7 +25,7 @@ impl Components {
         let mut components = Self { partial: document.components.is_none(), ..Self::default() };
         not_empty(document.components.as_ref(), "at least one component", mistakes);
         let tables: Vec<&ComponentTable> =
-            document.components.iter().flat_map(|list| &list.value).map(|table| &table.value).collect();
+            document.components.iter().flat_map(|list| list.value.iter()).map(|table| &table.value).collect();
         components.collect(&tables, mistakes);
         components.built =
             tables.into_iter().map(|table| build(table, &components, steps, mistakes)).collect();
@@ -48,9 +48,9 @@ impl Components {
             self.partial |= table.name.is_none() || table.waves.is_none();
             not_empty(table.paths.as_ref(), "at least one path", mistakes);
             not_empty(table.waves.as_ref(), "at least one wave", mistakes);
-            for wave in table.waves.iter().flat_map(|waves| &waves.value) {
+            for wave in table.waves.iter().flat_map(|waves| waves.value.iter()) {
                 not_empty(Some(wave), "at least one service", mistakes);
-                for service in &wave.value {
+                for service in wave.value.iter() {
                     services.add(&service.value, &service.place, mistakes);
                     self.owners.entry(service.value.clone()).or_insert_with(|| cloned(table.name.as_ref()));
                 }
@@ -82,6 +82,16 @@ impl Components {
     /// The components, when all could be built.
     pub(super) fn finish(self) -> Option<Vec<Component>> {
         self.built.into_iter().collect()
+    }
+
+    /// Does the task run an image that its service runs too?
+    pub(super) fn is_own_image(&self, task: &TaskSpec) -> bool {
+        let Some(Some(owner)) = self.owners.get(&task.service) else { return false };
+        let repository = self.built.iter().flatten().find(|component| component.name == *owner);
+        match &task.image {
+            TaskImage::Component(component) => component == owner,
+            TaskImage::Fixed { repository: own, .. } => repository.is_some_and(|it| it.repository == *own),
+        }
     }
 
     /// The backup and migration tasks.

@@ -5,6 +5,7 @@
 
 mod checks;
 mod components;
+mod endpoints;
 mod hash;
 mod stages;
 mod tasks;
@@ -18,6 +19,7 @@ use gantry_domain::pipeline::{Pipeline, Slack, Source};
 
 use crate::file::{Document, PipelineTable, SlackTable};
 use crate::mistake::{At, Gathered, Place};
+use crate::read::List;
 use components::Components;
 
 /// What a compiled `gantry.toml` says: the pipeline that functions read, and what only the template needs.
@@ -34,7 +36,7 @@ pub struct Configuration {
 pub struct StageGrants {
     /// The family of each service's task definition.
     pub families: BTreeMap<ServiceName, String>,
-    /// The families of one-off tasks.
+    /// The families that one-off tasks may run: their own, and the service's where they run the service's image.
     pub task_families: BTreeSet<String>,
     /// Roles that may be passed to tasks.
     pub task_roles: Vec<RoleArn>,
@@ -107,14 +109,14 @@ fn cloned<T: Clone>(field: Option<&At<T>>) -> Option<T> {
     field.map(|field| field.value.clone())
 }
 
-fn values<T: Clone>(list: Option<&At<Vec<At<T>>>>) -> Option<Vec<T>> {
+fn values<T: Clone>(list: Option<&At<List<T>>>) -> Option<Vec<T>> {
     Some(list?.value.iter().map(|each| each.value.clone()).collect())
 }
 
-/// A refused list that must not be empty.
-fn not_empty<T>(list: Option<&At<Vec<T>>>, expected: &str, mistakes: &mut Gathered) {
+/// Refuses a list in which nothing stands.
+fn not_empty<T>(list: Option<&At<List<T>>>, expected: &str, mistakes: &mut Gathered) {
     if let Some(list) = list
-        && list.value.is_empty()
+        && list.value.is_empty
     {
         mistakes.add(&list.place, format!("expected {expected}, found an empty list"));
     }

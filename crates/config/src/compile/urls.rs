@@ -12,7 +12,7 @@ const METADATA_NAMES: [&str; 4] =
 
 /// Is this URL one that a check may ask? Otherwise what was expected.
 pub(super) fn checked(text: &str, private_hosts: &[String]) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("expected a URL, found {text:?}: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("expected a URL: {error}"))?;
     let refuse = |expected: &str| Err(format!("expected {expected}, found {:?}", without_credentials(&url)));
     let Some(host) = url.host() else { return refuse("a URL with a host") };
     if !["https", "http"].contains(&url.scheme()) {

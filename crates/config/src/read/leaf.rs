@@ -12,27 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 use toml::de::DeValue;
 
-use super::{Node, Read, read_at};
+use super::{List, Node, Read, read_at};
 use crate::mistake::{At, Gathered, Place};
-
-/// Schemas look through the remembered place.
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
 
 fn text<'a>(node: &'a Node<'_>, expected: &str, mistakes: &mut Gathered) -> Option<&'a str> {
     let text = node.value.as_str();
@@ -223,6 +204,20 @@ fn is_families(text: &str) -> bool {
     let Some((before, after)) = text.split_once("{service}") else { return false };
     let plain = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     text.len() <= 120 && plain(before) && plain(after)
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("List_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": generator.subschema_for::<T>() })
+    }
 }
 
 /// A text, number or truth value, as JSON.

@@ -57,8 +57,24 @@ pub(crate) fn read_at<T: Read>(node: &Node<'_>, mistakes: &mut Gathered) -> Opti
     Some(At { value: T::read(node, mistakes)?, place: node.place.clone() })
 }
 
-/// A list, with the place of each of its values; values that could not be read are left out.
-impl<T: Read> Read for Vec<At<T>> {
+/// A list, with the place of each of its values.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    /// Those that could be read.
+    values: Vec<At<T>>,
+    /// Is there nothing in it, readable or not?
+    pub(crate) is_empty: bool,
+}
+
+impl<T> std::ops::Deref for List<T> {
+    type Target = [At<T>];
+
+    fn deref(&self) -> &[At<T>] {
+        &self.values
+    }
+}
+
+impl<T: Read> Read for List<T> {
     fn read(node: &Node<'_>, mistakes: &mut Gathered) -> Option<Self> {
         let Some(values) = node.value.as_array() else {
             node.expected("a list", mistakes);
@@ -67,6 +83,6 @@ impl<T: Read> Read for Vec<At<T>> {
         let each = values.iter().enumerate().filter_map(|(index, value)| {
             read_at(&Node::new(value, format!("{}[{index}]", node.place.path)), mistakes)
         });
-        Some(each.collect())
+        Some(Self { is_empty: values.is_empty(), values: each.collect() })
     }
 }

@@ -57,6 +57,7 @@ fn value(name: &str, configuration: &Configuration) -> Option<Value> {
         "observeRoleArns" => {
             json!(pipeline.stages.iter().map(|stage| &stage.observe_role).collect::<Vec<_>>())
         }
+        "firstObserveRoleArn" => json!(pipeline.stages.first()?.observe_role),
         _ => return None,
     })
 }

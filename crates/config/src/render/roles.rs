@@ -14,19 +14,24 @@ use crate::compile::{Configuration, StageGrants};
 /// Functions that change stages.
 const DEPLOYERS: [&str; 2] = ["StartDeployments", "StartTask"];
 
-/// Functions that look at stages.
-const OBSERVERS: [&str; 7] =
-    ["ClaimRelease", "PlanStage", "RecordStage", "StartDeployments", "StartTask", "WatchTask", "WatchWave"];
+/// Looks at the first stage only, where a release's images come from.
+const CLAIMER: &str = "ClaimRelease";
+
+/// Functions that look at every stage.
+const OBSERVERS: [&str; 6] =
+    ["PlanStage", "RecordStage", "StartDeployments", "StartTask", "WatchTask", "WatchWave"];
 
 /// Resources and outputs for all stages.
 pub(super) fn of_stages(configuration: &Configuration) -> (Map<String, Value>, Map<String, Value>) {
     let (mut resources, mut outputs) = (Map::new(), Map::new());
-    for stage in &configuration.pipeline.stages {
+    for (index, stage) in configuration.pipeline.stages.iter().enumerate() {
         let Some(grants) = configuration.grants.get(&stage.name) else { continue };
+        let claimer = (index == 0).then_some(CLAIMER);
+        let observers: Vec<&str> = claimer.into_iter().chain(OBSERVERS).collect();
         let deploy = deploy_statements(stage, grants);
         let observe = observe_statements(configuration, stage);
         for (purpose, trusted, statements) in
-            [("deploy", &DEPLOYERS[..], deploy), ("observe", &OBSERVERS[..], observe)]
+            [("deploy", &DEPLOYERS[..], deploy), ("observe", &observers[..], observe)]
         {
             let id = format!("{}Role{}", names::pascal(purpose), names::pascal(stage.name.as_str()));
             resources.insert(id.clone(), role(purpose, stage, trusted, &statements));
