@@ -9,6 +9,7 @@ pub mod demo;
 pub mod exchange;
 pub mod executions;
 pub mod ministack;
+mod pack;
 pub mod package;
 pub mod places;
 pub mod road;

@@ -4,15 +4,13 @@
 //! MiniStack deploys a function without code and answers for it, so a missing artifact is refused here.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use zip::CompressionMethod;
-use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::client::{Client, ClientError};
+use crate::pack;
 
 /// Why a template cannot be packaged.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +45,9 @@ pub enum PackageError {
         #[source]
         source: zip::result::ZipError,
     },
+    /// The work on an artifact was cut off.
+    #[error("an artifact was not finished")]
+    Task(#[source] tokio::task::JoinError),
     /// The artifacts could not be uploaded.
     #[error("an artifact could not be uploaded")]
     Upload(#[source] ClientError),
@@ -61,6 +62,8 @@ fn listed(paths: &[PathBuf]) -> String {
 pub struct Binaries {
     /// Where cargo put the executables; function `plan-stage` is the file `plan-stage`.
     pub directory: PathBuf,
+    /// Where packed binaries are kept between worlds.
+    pub kept: PathBuf,
     /// Files that stand beside every function's `bootstrap`.
     pub beside: BTreeMap<String, Vec<u8>>,
 }
@@ -100,9 +103,8 @@ pub async fn package(
     }
     client.create_bucket(bucket).await.map_err(PackageError::Upload)?;
     let mut packaged = template.clone();
-    for reference in references {
-        let content = content(&reference, &artifacts.binaries)?;
-        let key = format!("{}/{}", reference.resource, hex::encode(Sha256::digest(&content)));
+    for (reference, content) in contents(references, &artifacts.binaries).await? {
+        let key = format!("{}/{}", reference.resource, name_of(&reference, &content));
         client.put_object(bucket, &key, content).await.map_err(PackageError::Upload)?;
         let address = match reference.function {
             Some(_) => json!(format!("s3://{bucket}/{key}")),
@@ -111,6 +113,31 @@ pub async fn package(
         packaged["Resources"][&reference.resource]["Properties"][reference.property] = address;
     }
     Ok(packaged)
+}
+
+/// The contents of all references, made side by side.
+async fn contents(
+    references: Vec<Reference>,
+    binaries: &Binaries,
+) -> Result<Vec<(Reference, Vec<u8>)>, PackageError> {
+    let work = references.into_iter().map(|reference| {
+        let binaries = binaries.clone();
+        tokio::task::spawn_blocking(move || {
+            content(&reference, &binaries).map(|content| (reference, content))
+        })
+    });
+    let mut contents = Vec::new();
+    for done in work.collect::<Vec<_>>() {
+        contents.push(done.await.map_err(PackageError::Task)??);
+    }
+    Ok(contents)
+}
+
+/// A name that follows the content. An archive ends in the checksums of all its files, so its end stands for all of it:
+/// hashing tens of megabytes with unoptimised code takes seconds.
+fn name_of(reference: &Reference, content: &[u8]) -> String {
+    let end = if reference.function.is_some() { content.len().saturating_sub(4096) } else { 0 };
+    hex::encode(Sha256::digest(content.get(end..).unwrap_or(content)))
 }
 
 fn references(template: &Value, artifacts: &Artifacts) -> Vec<Reference> {
@@ -137,27 +164,16 @@ fn references(template: &Value, artifacts: &Artifacts) -> Vec<Reference> {
     found
 }
 
+/// What is uploaded for a reference.
 fn content(reference: &Reference, binaries: &Binaries) -> Result<Vec<u8>, PackageError> {
     let path = &reference.file;
-    let read = std::fs::read(path).map_err(|source| PackageError::Read { path: path.clone(), source })?;
-    let Some(function) = &reference.function else {
-        serde_json::from_slice::<serde::de::IgnoredAny>(&read)
-            .map_err(|source| PackageError::Definition { path: path.clone(), source })?;
-        return Ok(read);
-    };
-    archive(&read, &binaries.beside)
-        .map_err(|source| PackageError::Archive { function: function.clone(), source })
-}
-
-/// Stored, not compressed: it travels over loopback only, and compressing costs more than it saves.
-fn archive(bootstrap: &[u8], beside: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, zip::result::ZipError> {
-    let mut archive = ZipWriter::new(Cursor::new(Vec::with_capacity(bootstrap.len() + 4096)));
-    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    archive.start_file("bootstrap", stored.unix_permissions(0o755))?;
-    archive.write_all(bootstrap)?;
-    for (name, content) in beside {
-        archive.start_file(name.as_str(), stored.unix_permissions(0o644))?;
-        archive.write_all(content)?;
+    if let Some(function) = &reference.function {
+        return pack::archive(path, &binaries.beside, &binaries.kept)
+            .map_err(|source| PackageError::Archive { function: function.clone(), source });
     }
-    Ok(archive.finish()?.into_inner())
+    let definition =
+        std::fs::read(path).map_err(|source| PackageError::Read { path: path.clone(), source })?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(&definition)
+        .map_err(|source| PackageError::Definition { path: path.clone(), source })?;
+    Ok(definition)
 }

@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::client::{Client, ClientError};
 use crate::package::{Artifacts, PackageError, package};
 
+/// Where the packaged template lies beside the artifacts.
+const TEMPLATE: &str = "template.json";
+
 /// Why a stack does not stand.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -65,8 +68,11 @@ pub struct Deployment<'a> {
 /// Packages and deploys, and returns when every function runs its own code.
 pub async fn deploy(deployment: Deployment<'_>, client: &Client) -> Result<DeployedStack, StackError> {
     let Deployment { name, template, parameters, artifacts } = deployment;
-    let packaged = package(template, artifacts, &format!("{name}-artifacts"), client).await?;
-    let stack = client.deploy_stack(name, &packaged.to_string(), parameters).await?;
+    let bucket = format!("{name}-artifacts");
+    let packaged = package(template, artifacts, &bucket, client).await?;
+    client.put_object(&bucket, TEMPLATE, packaged.to_string().into_bytes()).await?;
+    let template_url = format!("{}/{bucket}/{TEMPLATE}", client.endpoint());
+    let stack = client.deploy_stack(name, &template_url, parameters).await?;
     let resources = client.stack_resources(name).await?;
     let mut functions = Vec::new();
     for resource in resources.iter().filter(|resource| resource.kind == "AWS::Lambda::Function") {

@@ -239,6 +239,7 @@ async fn deploy_stack(
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
     let binaries = Binaries {
         directory: places::target().join("debug"),
+        kept: places::target().join("local"),
         beside: BTreeMap::from([("gantry.json".to_owned(), compiled)]),
     };
     let artifacts = Artifacts { base: places::root().join("infra"), binaries };

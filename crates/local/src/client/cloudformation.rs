@@ -30,15 +30,18 @@ pub struct StackResource {
 }
 
 impl Client {
-    /// Creates the stack, or updates it if it exists, and waits until it stands.
+    /// Creates the stack, or updates it if it exists, and waits until it stands. `template_url` is an object in S3: a
+    /// request takes 51,200 characters at most.
     pub async fn deploy_stack(
         &self,
         name: &str,
-        template: &str,
+        template_url: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Stack, ClientError> {
-        let mut form =
-            vec![("StackName".to_owned(), name.to_owned()), ("TemplateBody".to_owned(), template.to_owned())];
+        let mut form = vec![
+            ("StackName".to_owned(), name.to_owned()),
+            ("TemplateURL".to_owned(), template_url.to_owned()),
+        ];
         for (index, capability) in
             ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"].iter().enumerate()
         {

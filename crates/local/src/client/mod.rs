@@ -9,6 +9,7 @@ mod events;
 mod iam;
 mod lambda;
 mod logs;
+mod queues;
 mod s3;
 mod secrets;
 mod states;
@@ -96,6 +97,7 @@ pub(crate) const STATES: JsonService = JsonService("AWSStepFunctions", "states",
 pub(crate) const DYNAMODB: JsonService = JsonService("DynamoDB_20120810", "dynamodb", "1.0");
 pub(crate) const EVENTS: JsonService = JsonService("AWSEvents", "events", "1.1");
 pub(crate) const LOGS: JsonService = JsonService("Logs_20140328", "logs", "1.1");
+pub(crate) const QUEUES: JsonService = JsonService("AmazonSQS", "sqs", "1.0");
 pub(crate) const SECRETS: JsonService = JsonService("secretsmanager", "secretsmanager", "1.1");
 
 impl Client {

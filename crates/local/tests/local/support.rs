@@ -83,7 +83,7 @@ pub(crate) fn artifacts(directory: &Path) -> Artifacts {
     let beside = BTreeMap::from([("gantry.json".to_owned(), b"{}".to_vec())]);
     Artifacts {
         base: directory.to_path_buf(),
-        binaries: Binaries { directory: directory.to_path_buf(), beside },
+        binaries: Binaries { directory: directory.to_path_buf(), kept: directory.join("kept"), beside },
     }
 }
 
