@@ -414,7 +414,8 @@ fn service(index: usize, component: &str, name: &str, how: &str) -> Value {
         ("half", 2) => changing("IN_PROGRESS", vec![task("9d81e02", 0, "RUNNING", "HEALTHY")]),
         ("broken", 1) => {
             let mut tasks = all("9d81e02");
-            tasks.push(task("4f2a9c1", 0, "RUNNING", "UNHEALTHY"));
+            tasks.extend((0..2).map(|serial| task("4f2a9c1", serial, "STOPPED", "UNKNOWN")));
+            tasks.push(task("4f2a9c1", 2, "RUNNING", "UNHEALTHY"));
             changing("FAILED", tasks)
         }
         ("half" | "broken", 0) | ("after", _) => settled("4f2a9c1"),

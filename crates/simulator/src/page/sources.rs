@@ -4,7 +4,7 @@
 //! {
 //!   "world": {"now": "2026-11-21T20:00:00Z", "factor": 60.0},
 //!   "releases": [{                         // newest first
-//!     "id": "exchange-4f2a9c1", "commit": "4f2a9c1…", "title": "first line of the message",
+//!     "id": "exchange-4f2a9c1", "commit": "4f2a9c1…", "title": null,   // default: what the push says
 //!     "startedAt": "…", "endedAt": null,
 //!     "end": null,                         // or Succeeded, Declined, RolledBack, FailedClean, FailedDirty
 //!     "reason": null,                      // a sentence for an end that is not Succeeded
@@ -20,7 +20,8 @@
 //!     "name": "web", "component": "backend", "desired": 2,
 //!     "deployments": [{"id": "…", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "version": "4f2a9c1",
 //!                      "running": 1, "desired": 2, "reason": "…"}],
-//!     "tasks": [{"id": "…", "deployment": "…", "version": "4f2a9c1", "status": "RUNNING", "health": "HEALTHY"}]
+//!     "tasks": [{"id": "…", "deployment": "…", "version": "4f2a9c1",
+//!                "status": "RUNNING", "health": "HEALTHY"}]       // UNKNOWN until it counts as healthy
 //!   }], "tasks": [{"id": "…", "label": "migration", "version": "…", "status": "RUNNING", "exitCode": null}]}]},
 //!   "slack": …, "github": …                // SlackWorkspace::snapshot, GitHubRepository::snapshot
 //! }

@@ -4,6 +4,9 @@ import { h } from './dom.js';
 import { title } from './road.js';
 
 const STARTING = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING']);
+/** How many one-off tasks that ended are shown, and how many failed tasks per service. */
+const RECENT = 4;
+const FELL = 3;
 const LEAVING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED']);
 
 /** Both environments side by side. */
@@ -16,17 +19,18 @@ export function ecsPanel(ecs) {
       h('p', { class: 'legend quiet' },
         h('span', null, h('i', { class: 'task settled' }), 'running'), h('span', null, h('i', { class: 'task old' }), 'before'), h('span', null, h('i', { class: 'task new' }), 'new'),
         h('span', null, h('i', { class: 'task new starting' }), 'starting'), h('span', null, h('i', { class: 'task old leaving' }), 'stopping'),
-        h('span', null, h('i', { class: 'task sick' }), 'unhealthy'))),
+        h('span', null, h('i', { class: 'task sick' }), 'failing'))),
     h('div', { key: 'clusters', class: 'clusters' }, clusters.map(cluster)),
   ];
 }
 
 function cluster(one) {
   const services = one.services ?? [];
+  const tasks = (one.tasks ?? []).filter((task, index, all) => task.status !== 'STOPPED' || index >= all.length - RECENT);
   return h('section', { key: one.name, class: 'panel cluster' },
     h('h3', null, one.stage ? title(one.stage) : one.name, one.stage && h('small', { class: 'quiet' }, one.name)),
     h('ul', null, services.map((service) => row(service))),
-    one.tasks?.length > 0 && h('ul', { class: 'one-off', 'aria-label': 'One-off tasks' }, one.tasks.map(oneOff)));
+    tasks.length > 0 && h('ul', { class: 'one-off', 'aria-label': 'One-off tasks' }, tasks.map(oneOff)));
 }
 
 function row(service) {
@@ -36,7 +40,10 @@ function row(service) {
   const failed = deployments.some((one) => one.rolloutState === 'FAILED');
   const tasks = service.tasks ?? [];
   const ours = (task) => !task.deployment || task.deployment === primary?.id;
-  const [came, left] = [tasks.filter(ours), tasks.filter((task) => !ours(task))];
+  const there = (task) => task.status !== 'STOPPED';
+  // Stopped tasks stay listed for a while. Of those, only the new ones that gave up under way are news.
+  const lost = changing || failed ? tasks.filter((task) => ours(task) && !there(task)).slice(-FELL) : [];
+  const [came, left] = [tasks.filter((task) => ours(task) && there(task)), tasks.filter((task) => !ours(task) && there(task))];
   const old = deployments.find((one) => one !== primary);
   const oldVersion = old?.version ?? left[0]?.version;
   const running = came.filter((task) => task.status === 'RUNNING').length;
@@ -48,23 +55,24 @@ function row(service) {
         left.length > 0 && [version(oldVersion, 'old'), tasksOf(left, 'old')]),
       h('span', { class: 'arrow', 'aria-hidden': 'true' }, left.length > 0 ? '→' : ''),
       h('span', { class: 'side' },
-        tasksOf(came, changing ? 'new' : 'settled', service.desired), version(primary?.version, changing ? 'new' : 'settled'))));
+        tasksOf(came, changing ? 'new' : 'settled', service.desired, lost), version(primary?.version, changing ? 'new' : 'settled'))));
 }
 
 function version(name, side) {
   return name && h('code', { class: `version ${side}` }, name.slice(0, 10));
 }
 
-function tasksOf(tasks, side, desired = 0) {
+function tasksOf(tasks, side, desired = 0, lost = []) {
   const missing = Math.max(0, desired - tasks.filter((task) => !LEAVING.has(task.status)).length);
   return h('span', { class: 'tasks' },
+    lost.map((task) => h('i', { key: task.id, class: 'task sick leaving', title: 'stopped' })),
     tasks.map((task) => h('i', { key: task.id, class: `task ${dress(task, side)}` })),
     Array.from({ length: missing }, (_, index) => h('i', { key: `missing ${index}`, class: 'task missing' })));
 }
 
 function dress(task, side) {
   const look = task.health === 'UNHEALTHY' ? 'sick' : side;
-  if (STARTING.has(task.status) || (task.status === 'RUNNING' && task.health === 'UNKNOWN' && task.checked)) return `${look} starting`;
+  if (STARTING.has(task.status) || (task.status === 'RUNNING' && task.health === 'UNKNOWN')) return `${look} starting`;
   if (LEAVING.has(task.status)) return `${look} leaving`;
   return look;
 }

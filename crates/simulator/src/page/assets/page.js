@@ -13,7 +13,7 @@ let live = false;
 function draw() {
   patch(at('top'), top());
   if (!world) return;
-  patch(at('road'), roadPanel(world.releases));
+  patch(at('road'), roadPanel(named(world)));
   drawSlack();
   patch(at('ecs'), ecsPanel(world.ecs));
   patch(at('github'), githubPanel(world.github));
@@ -29,6 +29,15 @@ function drawSlack() {
   slackModal(world.slack);
   const after = document.querySelector('.messages');
   if (after && following && after.scrollHeight !== height) after.scrollTop = after.scrollHeight;
+}
+
+/** Releases carry a commit; what it says stands in the push. */
+function named({ releases, github }) {
+  const commits = (github?.pushes ?? []).flatMap((push) => push.commits);
+  return (releases ?? []).map((release) => {
+    const commit = commits.find((one) => release.commit && one.sha.startsWith(release.commit));
+    return { ...release, title: release.title ?? commit?.message.split('\n')[0], author: release.author ?? commit?.author };
+  });
 }
 
 function waiting() {

@@ -27,11 +27,11 @@ const GATE = new Set(['PlanForApproval', 'AskApproval', 'ReadDecision']);
 /** States that only steer. */
 const STEERING = /^(Is|Has|Are|Which)[A-Z]|^(Begin|EnterStage|LeaveStage|LeaveStep|BeginChecks|AgreeOnPlan|RolloutSucceeded|RolloutFailed)$/;
 const ENDS = {
-  Succeeded: ['good', 'In production'],
-  Declined: ['idle', 'Declined'],
-  RolledBack: ['wait', 'Rolled back'],
-  FailedClean: ['bad', 'Failed, nothing changed'],
-  FailedDirty: ['bad', 'Failed, needs a person'],
+  Succeeded: ['good', 'Succeeded', 'Done'],
+  Declined: ['idle', 'Declined', 'Declined'],
+  RolledBack: ['wait', 'Rolled back', 'Rolled back'],
+  FailedClean: ['bad', 'Failed, nothing changed', 'Failed'],
+  FailedDirty: ['bad', 'Failed, needs a person', 'Failed'],
 };
 const MARKS = { good: '✓', bad: '✕', wait: '!', run: '', idle: '–', todo: '' };
 
@@ -112,8 +112,8 @@ function stationsOf(one) {
     station.mood = mood(station, one, station === last);
     station.rows = rowsOf(station);
   }
-  const [endMood, words] = one.end ? ENDS[one.end] ?? ['idle', one.end] : ['todo', 'Done'];
-  stations.push({ id: 'end', name: one.end ? words : 'Done', mood: endMood, states: [], rows: [] });
+  const [endMood, , name] = one.end ? ENDS[one.end] ?? ['idle', one.end, one.end] : ['todo', '', 'Done'];
+  stations.push({ id: 'end', name, mood: endMood, states: [], rows: [] });
   return stations;
 }
 
