@@ -1,5 +1,5 @@
-//! The HTTP side of simulated services: `/services/{cluster}/{service}/health` and `/version` answer from whatever
-//! tasks run.
+//! The HTTP side of simulated services: `/services/{cluster}/{service}/health` (or `/api/health`) and `/version` answer
+//! from whatever tasks run.
 //!
 //! Tasks answer in turn, so during a rollout old and new alternate, as behind a load balancer. Latencies are real time:
 //! a checker's stopwatch is not the world's.
@@ -45,7 +45,9 @@ async fn answer(
     }
     let status = StatusCode::from_u16(task.http.status).unwrap_or(StatusCode::OK);
     let body = match path.as_str() {
-        "health" => json!({"status": if status.is_success() { "ok" } else { "failing" }}),
+        "health" | "api/health" => {
+            json!({"status": if status.is_success() { "ok" } else { "failing" }, "commit": task.revision})
+        }
         "version" => json!({"version": task.version, "revision": task.revision, "digest": task.digest}),
         _ => return (StatusCode::NOT_FOUND, Json(json!({"error": "no such page"}))).into_response(),
     };

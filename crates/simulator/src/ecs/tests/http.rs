@@ -37,7 +37,10 @@ async fn versions(url: &str) -> Vec<String> {
 async fn old_and_new_tasks_answer_in_turn_during_a_rollout() {
     let mut stage = Stage::with_web();
     let url = serve(&stage).await;
-    assert_eq!(get(&url, "web/health").await, (200, json!({"status": "ok"})));
+    let (status, health) = get(&url, "web/health").await;
+    assert_eq!((status, &health["status"]), (200, &json!("ok")));
+    assert_eq!(health["commit"], get(&url, "web/version").await.1["revision"]);
+    assert_eq!(get(&url, "web/api/health").await, (200, health));
     let (status, version) = get(&url, "web/version").await;
     assert_eq!((status, &version["digest"]), (200, &json!(digest("1"))));
     stage.push("2", &[]);
@@ -69,7 +72,8 @@ async fn a_service_without_a_healthy_task_is_unavailable_and_labels_choose_the_s
     assert_eq!(get(&url, "web/health").await.0, 503);
     stage.at(60);
     let before = std::time::Instant::now();
-    assert_eq!(get(&url, "web/health").await, (500, json!({"status": "failing"})));
+    let (status, health) = get(&url, "web/health").await;
+    assert_eq!((status, &health["status"]), (500, &json!("failing")));
     assert!(before.elapsed().as_millis() >= 20);
     assert_eq!(get(&url, "ghost/health").await.0, 404);
     assert_eq!(get(&url, "web/admin").await.0, 404);
