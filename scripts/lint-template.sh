@@ -4,6 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/venv.sh lint .cache/lint
-mkdir -p .cache/rendered
-cargo run --locked --quiet --package gantry-cli -- render examples/exchange/gantry.toml >.cache/rendered/template.json
+cargo run --locked --quiet --package gantry-cli -- render --out .cache/rendered examples/exchange/gantry.toml >/dev/null
 .cache/lint/bin/cfn-lint .cache/rendered/template.json
