@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};
 use gantry_steps::ports::{DeadLetter, DeadLetters, PortError};
+
+use crate::error::classify;
 
 /// An SQS message holds 256 KiB to be safe everywhere; the event is cut to leave room for the rest.
 const EVENT_LIMIT: usize = 200_000;
@@ -30,18 +31,7 @@ impl DeadLetters for SqsDeadLetters {
         let body = serde_json::to_string(&letter)
             .map_err(|error| PortError::Malformed { call: call(), source: error.into() })?;
         let sent = self.client.send_message().queue_url(&self.queue).message_body(body).send().await;
-        sent.map(drop).map_err(|error| match error.code() {
-            Some("AccessDenied" | "AccessDeniedException") => PortError::Denied { call: call(), source: error.into() },
-            Some("RequestThrottled" | "ThrottlingException") => {
-                PortError::Throttled { call: call(), source: error.into() }
-            }
-            _ => match error {
-                SdkError::ServiceError(service) if service.raw().status().is_client_error() => {
-                    PortError::Rejected { call: call(), source: service.into_err().into() }
-                }
-                error => PortError::Unavailable { call: call(), source: error.into() },
-            },
-        })
+        sent.map(drop).map_err(|error| classify(call(), error))
     }
 }
 
