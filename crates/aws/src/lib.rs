@@ -1,5 +1,23 @@
-//! Placeholder.
+//! The ports on AWS: the only crate that uses the AWS SDK. One module per service; no decisions.
 
+mod config;
 mod dead_letters;
+mod dynamodb;
+mod ecr;
+mod ecs;
+mod error;
+mod secrets;
+mod sfn;
+mod sts;
+#[cfg(test)]
+mod testing;
 
+pub use aws_config::SdkConfig;
+pub use config::connect;
 pub use dead_letters::SqsDeadLetters;
+pub use dynamodb::{ApprovalsTable, LocksTable, ReleasesTable};
+pub use ecr::EcrRegistry;
+pub use ecs::EcsStage;
+pub use secrets::SecretsManager;
+pub use sfn::{SfnExecutions, SfnStart, SfnTaskTokens};
+pub use sts::StageSessions;
