@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The harness of the stories: each starts a local world with the stack deployed into it, lets people and machines do
+//! things, and looks at what people saw and what AWS was asked to do.
+//!
+//! [`tell`] runs one story. What must hold after every story, whatever it was about, is in [`Story::must_be_over`]; a story
+//! that leaves something unlooked at fails. Nothing here knows how Gantry works inside: it reads Slack, the journal of
+//! the simulated AWS, tables, queues, logs and executions, as an operator could.
+
+mod asked;
+mod channel;
+mod closing;
+mod deeds;
+mod keys;
+mod names;
+mod story;
+mod tables;
+mod wait;
+
+pub use deeds::{ADA, BOB, CAT, GUS, Work};
+pub use keys::{Answered, Keys};
+pub use story::{Story, quick, tell};
+
+pub use gantry_local::deeds::Change;
+pub use gantry_local::world::WorldOptions;

@@ -1,0 +1,220 @@
+//! What people and machines do in a story, and what it waits for.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use gantry_local::deeds::Change;
+use gantry_local::exchange;
+use gantry_local::road::Road;
+use gantry_simulator::github::Delivery;
+use gantry_simulator::outbound::Answer;
+use gantry_simulator::slack::Message;
+use serde_json::{Value, json};
+
+use crate::story::{Story, locked};
+use crate::wait::until;
+
+/// An approver: QA lead.
+pub const ADA: &str = "U0ADA";
+/// An approver: platform engineer.
+pub const BOB: &str = "U0BOB";
+/// In the workspace, no approver.
+pub const CAT: &str = exchange::BYSTANDER;
+/// From another workspace, in the channel by Slack Connect.
+pub const GUS: &str = exchange::GUEST;
+
+/// Action ids of the buttons under a question.
+pub(crate) const APPROVE: &str = "approve";
+pub(crate) const REJECT: &str = "reject";
+/// The field of the modal that asks why.
+const REASON: &str = "reason";
+
+/// A commit that was pushed.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The commit.
+    pub sha: String,
+    /// What it changes.
+    pub change: Change,
+}
+
+impl Work {
+    /// The commit as people abbreviate it.
+    pub fn short(&self) -> &str {
+        self.sha.get(..7).unwrap_or(&self.sha)
+    }
+
+    /// The tag of its images.
+    pub fn tag(&self) -> String {
+        format!("sha-{}", self.sha)
+    }
+}
+
+/// Before a release.
+impl Story {
+    /// A developer pushes a commit to `main`.
+    pub async fn a_developer_pushes(&self, change: Change) -> Result<Work> {
+        let sha = self.world.push_commit(&change).await?;
+        locked(&self.names).commit(&sha);
+        Ok(Work { sha, change })
+    }
+
+    /// The workflows of every component the commit touches succeed.
+    pub async fn ci_succeeds(&self, work: &Work) -> Result<Vec<Delivery>> {
+        self.ci_ends(work, "success").await
+    }
+
+    /// They end, with GitHub's word for how.
+    pub async fn ci_ends(&self, work: &Work, conclusion: &str) -> Result<Vec<Delivery>> {
+        let mut deliveries = Vec::new();
+        for component in &work.change.components {
+            deliveries.extend(self.world.end_workflows(component, &work.sha, conclusion).await?);
+        }
+        ensure!(deliveries.iter().all(|told| told.status == Some(200)), "GitHub was refused: {deliveries:?}");
+        Ok(deliveries)
+    }
+
+    /// CI pushes the image of every component the commit touches.
+    pub fn images_arrive(&self, work: &Work) -> Result<()> {
+        for component in &work.change.components {
+            self.image_arrives(work, component)?;
+        }
+        Ok(())
+    }
+
+    /// CI pushes one image. Returns its digest.
+    pub fn image_arrives(&self, work: &Work, component: &str) -> Result<String> {
+        let digest = self.world.push_image(component, &work.sha, &work.change.labels)?;
+        locked(&self.names).image(&digest, component, &work.sha);
+        Ok(digest)
+    }
+
+    /// Push, workflows and images, in this order.
+    pub async fn a_developer_delivers(&self, change: Change) -> Result<Work> {
+        let work = self.a_developer_pushes(change).await?;
+        self.ci_succeeds(&work).await?;
+        self.images_arrive(&work)?;
+        Ok(work)
+    }
+
+    /// A person starts the release machine on the console. Returns the execution.
+    pub async fn starts_on_console(&self, input: &Value) -> Result<String> {
+        Ok(self.world.start_execution(input).await?)
+    }
+}
+
+/// Decisions.
+impl Story {
+    /// Waits until people are asked about the commit's release. The question still counts as unread.
+    pub async fn question(&self, work: &Work) -> Result<Message> {
+        Ok(self.world.wait_for_question(&work.sha, APPROVE).await?)
+    }
+
+    /// A person clicks Approve and confirms.
+    pub async fn approves(&self, person: &str, question: &Message) -> Result<Answer> {
+        Ok(self.world.click(person, question, APPROVE).await?)
+    }
+
+    /// A person clicks Reject, confirms, and gives a reason.
+    pub async fn rejects(&self, person: &str, question: &Message, reason: &str) -> Result<Answer> {
+        let answer = self.world.click(person, question, REJECT).await?;
+        ensure!(answer.status == 200, "the click was answered {answer:?}");
+        self.world.submit(person, REASON, reason).await?.context("no form was open")
+    }
+
+    /// The question as it stands now.
+    pub fn now(&self, question: &Message) -> Result<Message> {
+        let found = self.world.simulation.slack.messages().into_iter().find(|one| one.ts == question.ts);
+        found.context("the question is gone")
+    }
+
+    /// A message counts as looked at, as it stands now.
+    pub fn has_read(&self, message: &Message) {
+        self.world.simulation.slack.mark_seen(&message.ts);
+        locked(&self.reader).has_read(message);
+    }
+}
+
+/// What comes of it.
+impl Story {
+    /// Waits until the commit's release has ended and everybody has been told.
+    pub async fn release_ends(&self, work: &Work) -> Result<Road> {
+        let road = self.world.wait_for_end(&work.sha).await?;
+        self.everybody_was_told().await?;
+        Ok(road)
+    }
+
+    /// Waits until an execution has ended and everybody has been told.
+    pub async fn execution_ends(&self, arn: &str) -> Result<Road> {
+        self.world.wait_for_execution(arn).await?;
+        self.everybody_was_told().await?;
+        let road = self.world.roads().into_iter().find(|road| road.execution == arn);
+        road.context("the execution is no release")
+    }
+
+    /// Waits until a release is in a state of its machine.
+    pub async fn release_comes_to(&self, work: &Work, state: &str) -> Result<Road> {
+        let wanted = |road: &Road| {
+            road.commit.as_deref() == Some(&work.sha) && road.states.iter().any(|seen| seen.name == state)
+        };
+        Ok(self.world.wait_for_road(wanted).await?)
+    }
+
+    /// Waits until nothing is left to tell.
+    pub async fn everybody_was_told(&self) -> Result<()> {
+        until("all notices to be told", async || {
+            let log = self.log_entries().await?;
+            let pending = log.iter().any(|entry| entry["delivery"] == "pending");
+            Ok((!pending).then_some(()))
+        })
+        .await
+    }
+
+    /// Executions of the release machine, ended or not, as Step Functions lists them at this moment.
+    pub async fn executions(&self) -> Result<Vec<String>> {
+        let machine = self.world.output("ReleaseMachineArn")?;
+        Ok(self.world.client.executions(machine).await?)
+    }
+
+    /// Waits until a function has been called this often, and has done with it.
+    pub async fn was_called(&self, function: &str, times: usize) -> Result<()> {
+        until(&format!("{times} calls of {function}"), async || {
+            Ok((self.calls_of(function).await? >= times).then_some(()))
+        })
+        .await
+    }
+
+    /// How often a function was called.
+    pub async fn calls_of(&self, function: &str) -> Result<usize> {
+        let names = self.function_names();
+        let suffix = format!("-{function}");
+        let name = names.iter().find(|name| name.ends_with(&suffix)).context("no such function")?;
+        let lines = self.world.client.log_lines(&format!("/aws/lambda/{name}")).await?;
+        Ok(lines.iter().filter(|line| line.starts_with("END RequestId")).count())
+    }
+
+    /// Takes what lies in the dead-letter queue, once there is something. It counts as looked at.
+    pub async fn dead_letters(&self) -> Result<Vec<Value>> {
+        until("a dead letter", async || {
+            let letters = self.take_dead_letters().await?;
+            Ok((!letters.is_empty()).then_some(letters))
+        })
+        .await
+    }
+
+    pub(crate) async fn take_dead_letters(&self) -> Result<Vec<Value>> {
+        let queue = self.world.output("DeadLetterQueueUrl")?;
+        let bodies = self.world.client.take_messages(queue).await?;
+        Ok(bodies.into_iter().map(|body| serde_json::from_str(&body).unwrap_or(json!(body))).collect())
+    }
+
+    /// Puts an event of the registry on the bus, in the shape of AWS, with this detail.
+    pub async fn registry_event(&self, detail: &Value) -> Result<()> {
+        Ok(self.world.client.put_event("aws.ecr", "ECR Image Action", &[], detail).await?)
+    }
+
+    /// Labels of images that make their one-off tasks exit with this code.
+    pub fn failing_tasks(code: u8) -> BTreeMap<String, String> {
+        BTreeMap::from([("gantry.simulator.run-task.exit-code".to_owned(), code.to_string())])
+    }
+}
