@@ -13,6 +13,6 @@ pub mod github;
 pub mod images;
 pub mod journal;
 pub mod outbound;
-pub mod services_http;
 pub mod page;
+pub mod services_http;
 pub mod slack;

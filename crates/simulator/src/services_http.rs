@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -51,5 +51,7 @@ async fn answer(
         "version" => json!({"version": task.version, "revision": task.revision, "digest": task.digest}),
         _ => return (StatusCode::NOT_FOUND, Json(json!({"error": "no such page"}))).into_response(),
     };
-    (status, Json(body)).into_response()
+    let location = task.http.location.as_deref().and_then(|target| HeaderValue::from_str(target).ok());
+    let headers: HeaderMap = location.map(|target| (header::LOCATION, target)).into_iter().collect();
+    (status, headers, Json(body)).into_response()
 }

@@ -8,6 +8,7 @@
 //! | `gantry.simulator.exit-code`, `gantry.simulator.exit-after-seconds` | the container exits by itself |
 //! | `gantry.simulator.run-task.exit-code`, `gantry.simulator.run-task.exit-after-seconds` | the same, for `RunTask` only |
 //! | `gantry.simulator.http.status`, `gantry.simulator.http.latency-ms` | how its HTTP endpoint answers |
+//! | `gantry.simulator.http.location` | where its HTTP endpoint sends whoever asks, with a status of 3xx |
 //!
 //! A task of `RunTask` whose image says nothing ends with 0 after ten seconds: a one-off command ends.
 
@@ -46,6 +47,8 @@ pub(crate) struct Behaviour {
 pub(crate) struct Http {
     pub(crate) status: u16,
     pub(crate) latency_ms: u64,
+    /// A `Location` header.
+    pub(crate) location: Option<String>,
 }
 
 /// A task's life once its images are pulled.
@@ -100,7 +103,8 @@ impl Http {
     /// How a task of an image with these labels answers.
     pub(crate) fn of(labels: &Labels) -> Self {
         let status = label(labels, "http.status").filter(|status| (100..600).contains(status)).unwrap_or(200);
-        Self { status, latency_ms: label(labels, "http.latency-ms").unwrap_or(0) }
+        let latency_ms = label(labels, "http.latency-ms").unwrap_or(0);
+        Self { status, latency_ms, location: label(labels, "http.location") }
     }
 }
 

@@ -78,3 +78,18 @@ async fn a_service_without_a_healthy_task_is_unavailable_and_labels_choose_the_s
     assert_eq!(get(&url, "ghost/health").await.0, 404);
     assert_eq!(get(&url, "web/admin").await.0, 404);
 }
+
+#[tokio::test]
+async fn a_label_sends_whoever_asks_elsewhere() {
+    let mut stage = Stage::with(ServiceSeed::new(CLUSTER, "web", "web", 1).singleton());
+    let url = serve(&stage).await;
+    stage.push("2", &[("http.status", "302"), ("http.location", "http://169.254.169.254/latest")]);
+    let second = stage.register("web", "2", json!({}));
+    stage.update("web", &second);
+    stage.at(60);
+    let client =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = client.get(format!("{url}/web/health")).send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    assert_eq!(answer.headers()["location"], "http://169.254.169.254/latest");
+}
