@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::deeds::Change;
+use crate::deeds::{Change, PATIENCE};
 use crate::places;
 use crate::story::Story;
 use crate::world::{World, WorldOptions};
@@ -22,6 +22,9 @@ const APPROVE: &str = "approve";
 const REJECT: &str = "reject";
 /// The field of the modal that asks why.
 const REASON: &str = "reason";
+
+/// What a shell reports for a program ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 /// What the demo clicks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub async fn run(options: DemoOptions) -> Result<ExitCode> {
         world = World::start(WorldOptions { factor: options.factor, post_rate: PostRate::GENEROUS, ..WorldOptions::default() }) => {
             world.context("the local world could not be started")?
         }
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(130)),
+        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     println!(
         "It stands after {:.1} s. Watch it and click:\n\n    {}\n",
@@ -71,11 +74,19 @@ pub async fn run(options: DemoOptions) -> Result<ExitCode> {
     let teller = tell(&world);
     let outcome = tokio::select! {
         outcome = play(&world, options, begun) => outcome,
-        _ = tokio::signal::ctrl_c() => Ok(if options.decision.is_some() { ExitCode::from(130) } else { ExitCode::SUCCESS }),
+        _ = tokio::signal::ctrl_c() => Ok(interrupted(options)),
     };
     teller.abort();
+    if !matches!(&outcome, Ok(code) if *code == ExitCode::SUCCESS) {
+        eprintln!("\n{}", world.diagnosis().await);
+    }
     println!("Ending the local world.");
     outcome
+}
+
+/// Ctrl-C is the usual end of a demo that waits for people, and a broken off one that does not.
+fn interrupted(options: DemoOptions) -> ExitCode {
+    if options.decision.is_some() { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
 }
 
 async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<ExitCode> {
@@ -88,7 +99,7 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Exi
     let pushed_at = world.simulation.clock.now();
     world.push_image("backend", &sha, &change.labels)?;
     println!("{} CI pushed its image", stamp(world));
-    figure_first_call(world, pushed_at).await;
+    figure_first_call(world, pushed_at).await?;
 
     let question = world.wait_for_question(&sha, APPROVE).await?;
     println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
@@ -122,14 +133,16 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Exi
 }
 
 /// Prints how long Gantry took from the event to its first question to ECS, in real time.
-async fn figure_first_call(world: &World, pushed_at: Timestamp) {
-    let call = world.simulation.journal.wait_for(|call| call.service == "ecs" && call.at >= pushed_at).await;
+async fn figure_first_call(world: &World, pushed_at: Timestamp) -> Result<()> {
+    let asked = world.simulation.journal.wait_for(|call| call.service == "ecs" && call.at >= pushed_at);
+    let call = tokio::time::timeout(PATIENCE, asked).await.context("Gantry never asked ECS anything")?;
     let world_time = call.at.duration_since(pushed_at).as_secs_f64();
     println!(
         "\n    first ECS call ({}) {:.0} ms after the image event\n",
         call.operation,
         world_time / world.scale().factor() * 1000.0
     );
+    Ok(())
 }
 
 /// Prints what happens, until it is aborted.

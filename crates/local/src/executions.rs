@@ -138,7 +138,8 @@ pub struct Unseen {
     there: String,
 }
 
-fn told(sight: &[Observed]) -> String {
+/// Executions in one line each: machine, name, status and the way they went.
+pub(crate) fn told(sight: &[Observed]) -> String {
     let line = |observed: &Observed| {
         let Execution { name, status, error, cause, .. } = &observed.execution;
         let why = error.iter().chain(cause).fold(String::new(), |line, part| format!("{line} {part}"));

@@ -6,6 +6,7 @@
 pub mod client;
 pub mod deeds;
 pub mod demo;
+mod diagnosis;
 pub mod exchange;
 pub mod executions;
 pub mod ministack;
