@@ -1,0 +1,107 @@
+//! The built command, as people and CI run it.
+
+#[cfg(test)]
+mod support {
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Output};
+
+    pub(crate) fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    pub(crate) fn gantry(arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_gantry")).args(arguments).current_dir(root()).output().unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(output: &Output, code: i32) -> (String, String) {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{out}{err}");
+        (out, err)
+    }
+}
+
+use serde_json::Value;
+use support::{ended, gantry, root};
+
+const EXAMPLE: &str = "examples/exchange/gantry.toml";
+
+#[test]
+fn validate_says_what_a_good_file_holds() {
+    let (out, err) = ended(&gantry(&["validate", EXAMPLE]), 0);
+    assert!(
+        out.starts_with(
+            "examples/exchange/gantry.toml: exchange is good (components: 3, services: 6, \
+             stages: preproduction then production; hash "
+        ),
+        "{out}"
+    );
+    assert_eq!(err, "");
+}
+
+#[test]
+fn validate_tells_every_mistake_and_ends_with_one() {
+    let (out, err) = ended(&gantry(&["validate", "crates/config/tests/not/slack-ids.toml"]), 1);
+    assert_eq!(out, "");
+    assert_eq!(err.matches("crates/config/tests/not/slack-ids.toml:").count(), 4, "{err}");
+    assert!(err.ends_with("\n4 mistakes\n"), "{err}");
+}
+
+#[test]
+fn a_file_that_is_not_there_ends_with_two() {
+    let (_, err) = ended(&gantry(&["validate", "no/gantry.toml"]), 2);
+    assert!(err.starts_with("no/gantry.toml could not be read: "), "{err}");
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_two() {
+    ended(&gantry(&["deploy"]), 2);
+    ended(&gantry(&["render", EXAMPLE]), 2);
+    ended(&gantry(&["validate", EXAMPLE, "--base-url", "preproduction=x"]), 2);
+}
+
+#[test]
+fn render_writes_template_parameters_and_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("new/folder");
+    let out_text = out.to_str().unwrap();
+    ended(&gantry(&["render", EXAMPLE, "--out", out_text, "--parameter", "Architecture=x86_64"]), 0);
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(out.join(name)).unwrap()).unwrap()
+    };
+    assert!(read("template.json")["Resources"]["DeployRoleProduction"].is_object());
+    assert_eq!(read("gantry.json")["name"], "exchange");
+    let parameters = read("parameters.json");
+    let architecture = parameters.as_array().unwrap().iter().find(|it| it["ParameterKey"] == "Architecture");
+    assert_eq!(architecture.unwrap()["ParameterValue"], "x86_64");
+}
+
+#[test]
+fn render_writes_nothing_for_a_wrong_file_or_parameter() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let out_text = out.to_str().unwrap();
+    ended(&gantry(&["render", "crates/config/tests/not/gates.toml", "--out", out_text]), 1);
+    let (_, err) = ended(&gantry(&["render", EXAMPLE, "--out", out_text, "--parameter", "Colour=red"]), 2);
+    assert!(
+        err.contains("the template could not be rendered: the template has no parameter \"Colour\""),
+        "{err}"
+    );
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_world_can_give_its_own_urls_and_hosts() {
+    let url = "preproduction.backend=http://127.0.0.1:7/web";
+    let (_, err) = ended(&gantry(&["validate", EXAMPLE, "--base-url", url]), 1);
+    assert!(err.contains("base URL given for preproduction: the host 127.0.0.1 is private"), "{err}");
+    ended(&gantry(&["validate", EXAMPLE, "--base-url", url, "--private-host", "preproduction=127.0.0.1"]), 0);
+}
+
+#[test]
+fn schema_prints_the_committed_schema() {
+    let (out, _) = ended(&gantry(&["schema"]), 0);
+    let committed = std::fs::read_to_string(root().join("crates/config/gantry.schema.json")).unwrap();
+    assert_eq!(out, committed);
+}
