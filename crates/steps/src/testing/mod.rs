@@ -1,0 +1,13 @@
+//! Fakes with the conditional semantics of the real thing, written by hand. State is behind one lock, so a transaction
+//! is one; every call gives way first, so that calls of concurrent steps interleave.
+
+mod clock;
+mod executions;
+mod faults;
+pub(crate) mod given;
+mod store;
+
+pub(crate) use clock::FakeClock;
+pub(crate) use executions::{FakeExecutions, FakeTokens};
+pub(crate) use faults::{Fault, Faults};
+pub(crate) use store::MemoryStore;
