@@ -4,6 +4,7 @@
 
 pub mod github;
 pub mod http_probe;
+mod json;
 mod outgoing;
 pub mod signature;
 pub mod slack;

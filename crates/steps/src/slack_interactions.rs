@@ -72,6 +72,8 @@ pub enum SlackInteractionsOutput {
     ReasonMissing,
     /// The form tells this instead.
     Note(Whisper),
+    /// Turned away, and there was no way to tell the person.
+    TurnedAway,
 }
 
 /// The ports of this step.
@@ -193,12 +195,21 @@ impl SlackInteractions<'_> {
         if matches!(interaction.act, Act::Reject { .. }) {
             return SlackInteractionsOutput::Note(whisper);
         }
-        if let Some(address) = &interaction.reply_to
-            && let Err(error) = self.chat.whisper(address, &whisper).await
-        {
-            tracing::warn!(%error, ?whisper, "the person could not be told");
+        let told = match &interaction.reply_to {
+            Some(address) => self.chat.whisper(address, &whisper).await.map_err(|error| error.to_string()),
+            None => Err("the interaction names no address to reply to".to_owned()),
+        };
+        match told {
+            Ok(()) => SlackInteractionsOutput::Received,
+            Err(error) => {
+                tracing::warn!(error, ?whisper, "the person could not be told");
+                if whisper == Whisper::NotAllowed {
+                    SlackInteractionsOutput::TurnedAway
+                } else {
+                    SlackInteractionsOutput::Received
+                }
+            }
         }
-        SlackInteractionsOutput::Received
     }
 }
 

@@ -1,2 +1,27 @@
-//! Placeholder.
-fn main() {}
+//! State `PlanStage`.
+
+use std::process::ExitCode;
+
+use gantry_steps::plan_stage::PlanStage;
+
+fn main() -> ExitCode {
+    gantry_lambda::task(
+        "plan-stage",
+        async |wiring| {
+            Ok((wiring.pipeline()?, wiring.releases()?, wiring.locks()?, wiring.stage(), wiring.clock()?))
+        },
+        async |(pipeline, releases, locks, stage, clock), input| {
+            PlanStage {
+                pipeline,
+                releases,
+                plans: releases,
+                locks,
+                verified: releases,
+                observe: stage,
+                clock,
+            }
+            .run(input)
+            .await
+        },
+    )
+}

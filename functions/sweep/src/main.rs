@@ -1,2 +1,34 @@
-//! Placeholder.
-fn main() {}
+//! Every minute: looks for what events lost.
+
+use std::process::ExitCode;
+
+use gantry_steps::send_notices::SendNotices;
+use gantry_steps::sweep::Sweep;
+
+fn main() -> ExitCode {
+    gantry_lambda::event(
+        "sweep",
+        async |wiring| {
+            let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
+            let people = (wiring.chat()?, wiring.dead_letters()?);
+            Ok((wiring.pipeline()?, tables, wiring.executions(), wiring.tokens(), people, wiring.clock()?))
+        },
+        gantry_lambda::tick,
+        async |(pipeline, tables, executions, tokens, (chat, dead_letters), clock), ()| {
+            let (releases, approvals, locks) = tables;
+            let deliver = &SendNotices { outbox: releases, chat, dead_letters, clock };
+            let sweep = Sweep {
+                pipeline,
+                releases,
+                outbox: releases,
+                approvals,
+                locks,
+                executions,
+                tokens,
+                deliver,
+                clock,
+            };
+            sweep.run().await
+        },
+    )
+}

@@ -148,7 +148,7 @@ pub fn parse(delivery: &str, event: &str, body: &VerifiedBody) -> Result<Heard, 
 type Told = Result<(GitHubRepository, GitHubEvent), String>;
 
 fn json<T: DeserializeOwned>(event: &'static str, body: &VerifiedBody) -> Result<T, PayloadError> {
-    serde_json::from_slice(body.bytes()).map_err(|source| PayloadError::Json { event, source })
+    crate::json::read(body.bytes()).map_err(|source| PayloadError::Json { event, source })
 }
 
 fn push(push: PushPayload) -> Result<Told, PayloadError> {

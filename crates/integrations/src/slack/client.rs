@@ -4,6 +4,7 @@
 //! log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gantry_domain::names::SlackId;
@@ -21,6 +22,10 @@ use crate::outgoing;
 
 /// Slack's answers are a few kilobytes; `chat.postMessage` repeats the message.
 const ANSWER_LIMIT: usize = 512 * 1024;
+/// A request to slow down for no longer than this is waited out…
+const SHORT_PAUSE: Duration = Duration::from_secs(3);
+/// …so often.
+const PATIENCE: usize = 3;
 
 /// Where Slack is, and where in it Gantry talks.
 #[derive(Debug, Clone)]
@@ -94,6 +99,20 @@ impl SlackClient {
         })?;
         if answer.ok { Ok(answer) } else { Err(refusal(method, answer.error.unwrap_or_default())) }
     }
+
+    /// Waits out a short request to slow down, once or twice: a channel takes about one message a second, and that is
+    /// no failure worth a record. Vendors count real time, so this does too.
+    async fn call_patiently(&self, method: &'static str, body: &impl Serialize) -> Result<Answer, ChatError> {
+        for _ in 0..PATIENCE {
+            match self.call(method, body).await {
+                Err(ChatError::Throttled { retry_after: Some(pause), .. }) if pause <= SHORT_PAUSE => {
+                    tokio::time::sleep(pause).await;
+                }
+                answered => return answered,
+            }
+        }
+        self.call(method, body).await
+    }
 }
 
 #[async_trait]
@@ -108,7 +127,7 @@ impl Chat for SlackClient {
         if let Some(thread) = thread {
             body["thread_ts"] = json!(thread.ts);
         }
-        let answer = self.call(CALL, &body).await?;
+        let answer = self.call_patiently(CALL, &body).await?;
         let channel = answer.channel.as_ref().and_then(Value::as_str).and_then(|id| SlackId::new(id).ok());
         match (channel, answer.ts) {
             (Some(channel), Some(ts)) => Ok(MessageAt { channel, ts }),
@@ -119,7 +138,7 @@ impl Chat for SlackClient {
     async fn update(&self, at: &MessageAt, message: Message<'_>) -> Result<bool, ChatError> {
         let Rendered { text, blocks } = render(message);
         let body = json!({"channel": at.channel, "ts": at.ts, "text": text, "blocks": blocks});
-        match self.call("chat.update", &body).await {
+        match self.call_patiently("chat.update", &body).await {
             Ok(_) => Ok(true),
             Err(ChatError::Refused { code, .. })
                 if ["message_not_found", "cant_update_message", "edit_window_closed"]
@@ -134,7 +153,9 @@ impl Chat for SlackClient {
     async fn whisper(&self, address: &str, whisper: &Whisper) -> Result<(), ChatError> {
         const CALL: &str = "response_url";
         let address = Url::parse(address).ok().filter(|url| url.origin() == self.hooks.origin());
-        let address = address.filter(|url| url.path().starts_with(self.hooks.path()));
+        let folder = self.hooks.path().trim_end_matches('/');
+        let address =
+            address.filter(|url| url.path().strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
         // The address came in a signed request; it still goes nowhere but to Slack (T36), and is not repeated.
         let address = address
             .ok_or_else(|| ChatError::Refused { call: CALL, code: "not an address of Slack's".into() })?;

@@ -11,6 +11,7 @@ use url::form_urlencoded;
 
 use super::modal::{CALLBACK, REASON};
 use super::{APPROVE, REJECT};
+use crate::json;
 use crate::signature::VerifiedBody;
 
 /// Why a request cannot be understood. Names the field.
@@ -82,7 +83,7 @@ pub fn parse(body: &VerifiedBody) -> Result<Interaction, PayloadError> {
     if payloads.next().is_some() {
         return Err(PayloadError::Form("given more than once"));
     }
-    let payload: Payload = serde_json::from_str(&payload).map_err(PayloadError::Json)?;
+    let payload: Payload = json::read(payload.as_bytes()).map_err(PayloadError::Json)?;
     let act = match payload.kind.as_str() {
         "block_actions" => click(&payload)?,
         "view_submission" => submission(&payload)?,

@@ -1,0 +1,84 @@
+//! `POST /github/webhook`.
+
+use gantry_domain::pipeline::Pipeline;
+use gantry_integrations::github::{Heard, parse};
+use gantry_steps::github_webhook::{GitHubWebhook, GitHubWebhookOutput};
+use gantry_steps::intake::{Intake, Looked};
+use gantry_steps::ports::store::{Candidates, Deliveries, Releases};
+use gantry_steps::ports::{Clock, Compare, Secrets, StartRelease};
+use serde_json::json;
+
+use super::{Failure, Route, signing_secret};
+use crate::http::{HttpAnswer, HttpRequest};
+
+/// GitHub sends up to 25 MB, Lambda takes 6 MB of event: what gets here at all fits, and is taken.
+const LIMIT: usize = 6 * 1024 * 1024;
+
+/// What is behind the door.
+pub struct GitHubDoor<'a> {
+    /// Where the webhook's secret is read.
+    pub secrets: &'a dyn Secrets,
+    /// The webhook secret's ARN.
+    pub webhook_secret: &'a str,
+    /// The configuration.
+    pub pipeline: &'a Pipeline,
+    /// Facts about commits.
+    pub candidates: &'a dyn Candidates,
+    /// Which commits have been claimed.
+    pub releases: &'a dyn Releases,
+    /// Starts releases.
+    pub start: &'a dyn StartRelease,
+    /// Deliveries dealt with.
+    pub deliveries: &'a dyn Deliveries,
+    /// Tells what changed.
+    pub compare: &'a dyn Compare,
+    /// World time.
+    pub clock: &'a dyn Clock,
+}
+
+impl GitHubDoor<'_> {
+    /// Answers one request.
+    pub async fn answer(&self, request: &HttpRequest) -> HttpAnswer {
+        self.open(request).await.unwrap_or_else(|failure| failure.answer(Route::GitHubWebhook))
+    }
+
+    async fn open(&self, request: &HttpRequest) -> Result<HttpAnswer, Failure> {
+        let body = request.body(LIMIT)?;
+        let secret = signing_secret(self.secrets, self.webhook_secret).await?;
+        let verified = body.from_github(request.header("x-hub-signature-256"), &secret)?;
+        let header =
+            |name| request.header(name).ok_or_else(|| Failure::Unclear(format!("header {name} is missing")));
+        let event = header("X-GitHub-Event")?;
+        let delivery = header("X-GitHub-Delivery")?;
+        if delivery.len() > 64 || !delivery.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(Failure::Unclear("header X-GitHub-Delivery is not a GUID".to_owned()));
+        }
+        let heard = parse(delivery, event, &verified).map_err(|error| Failure::Unclear(error.to_string()))?;
+        let output = match heard {
+            Heard::Event(input) => self.step().run(*input).await?,
+            Heard::Ignored(why) => GitHubWebhookOutput::Ignored(why),
+        };
+        tracing::info!(delivery, event, ?output, "a delivery was dealt with");
+        Ok(HttpAnswer::with(json!({"result": words(&output)})))
+    }
+
+    fn step(&self) -> GitHubWebhook<'_> {
+        let Self { pipeline, candidates, releases, start, deliveries, compare, clock, .. } = *self;
+        GitHubWebhook { intake: Intake { pipeline, candidates, releases, start }, deliveries, compare, clock }
+    }
+}
+
+/// What GitHub's page of deliveries shows to people.
+fn words(output: &GitHubWebhookOutput) -> String {
+    match output {
+        GitHubWebhookOutput::Repeated => "dealt with before".to_owned(),
+        GitHubWebhookOutput::Ignored(why) => format!("ignored: {why}"),
+        GitHubWebhookOutput::Kept(looked) => match looked {
+            Looked::Started(release) => format!("release {release} was started"),
+            Looked::StartedBefore => "its release was started before".to_owned(),
+            Looked::Overtaken => "a newer push was released already".to_owned(),
+            Looked::Waiting(missing) => format!("its release waits for {} more", missing.len()),
+            Looked::Ignored(why) => format!("never released: {why}"),
+        },
+    }
+}
