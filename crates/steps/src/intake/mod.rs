@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use gantry_domain::candidate::{CandidateFacts, ImageFact, Missing, PushFact, Readiness, readiness};
-use gantry_domain::names::{CommitPrefix, CommitSha, ReleaseId};
+use gantry_domain::claim::release_id;
+use gantry_domain::names::{CommitPrefix, CommitSha, NameError, ReleaseId};
 use gantry_domain::pipeline::Pipeline;
 use serde_json::json;
 
@@ -41,17 +42,6 @@ pub struct Intake<'a> {
     pub releases: &'a dyn Releases,
     /// Starts releases.
     pub start: &'a dyn StartRelease,
-}
-
-/// The name of a commit's first execution, which is also its release's id.
-///
-/// A pipeline's name and a commit cannot make a malformed id; the error is a defect.
-pub fn first_release(pipeline: &Pipeline, commit: &CommitSha) -> Result<ReleaseId, PortError> {
-    let digits = commit.as_str().get(..12).unwrap_or(commit.as_str());
-    ReleaseId::new(format!("{}-{digits}-1", pipeline.name)).map_err(|source| PortError::Malformed {
-        call: "naming the release".to_owned(),
-        source: Box::new(source),
-    })
 }
 
 /// Everything known of a commit and of the pushes before it that no release has claimed yet.
@@ -113,15 +103,39 @@ async fn is_unambiguous(
 }
 
 fn prefix_of(commit: &str) -> Result<CommitPrefix, PortError> {
-    CommitPrefix::new(commit).map_err(|source| PortError::Malformed {
-        call: "reading a commit".to_owned(),
-        source: Box::new(source),
-    })
+    CommitPrefix::new(commit).map_err(malformed)
+}
+
+/// A stored name that is none: a defect.
+fn malformed(source: NameError) -> PortError {
+    PortError::Malformed { call: "reading a commit".to_owned(), source: Box::new(source) }
 }
 
 impl Intake<'_> {
-    /// Starts the commit's release if everything it needs is there.
+    /// Starts the commit's release if everything it needs is there, or that of the newest commit after it that now has
+    /// everything: what a later push waited for may have come with this one.
     pub async fn look_at(&self, commit: &CommitSha) -> Result<Looked, PortError> {
+        for newer in self.newer(commit).await? {
+            if let Looked::Started(release) = self.look_at_one(&newer).await? {
+                return Ok(Looked::Started(release));
+            }
+        }
+        self.look_at_one(commit).await
+    }
+
+    /// Pushes that came after a commit on the released branch and that no release has claimed, newest first.
+    async fn newer(&self, commit: &CommitSha) -> Result<Vec<CommitSha>, PortError> {
+        let branch = &self.pipeline.source.branch;
+        let Some(head) = self.candidates.newest_push(&self.pipeline.name, branch).await? else {
+            return Ok(Vec::new());
+        };
+        let facts = gather(self.pipeline, self.candidates, self.releases, &head.commit).await?;
+        let chain: Vec<CommitSha> = facts.pushes.into_iter().map(|push| push.commit).collect();
+        let at = chain.iter().position(|newer| newer == commit).unwrap_or(0);
+        Ok(chain.into_iter().take(at).collect())
+    }
+
+    async fn look_at_one(&self, commit: &CommitSha) -> Result<Looked, PortError> {
         if self.releases.claimed(&self.pipeline.name, commit).await?.is_some() {
             return Ok(Looked::StartedBefore);
         }
@@ -137,7 +151,7 @@ impl Intake<'_> {
                 return Ok(Looked::Overtaken);
             }
         }
-        let release = first_release(self.pipeline, commit)?;
+        let release = release_id(self.pipeline, commit, 1).map_err(malformed)?;
         match self.start.start(release.as_str(), &json!({"commit": commit})).await? {
             Started::Now => Ok(Looked::Started(release)),
             Started::Before => Ok(Looked::StartedBefore),
@@ -156,3 +170,6 @@ impl Intake<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::candidate::{ImageFact, PushFact, WorkflowFact};
-use gantry_domain::names::{CommitPrefix, CommitSha, PipelineName};
+use gantry_domain::names::{BranchName, CommitPrefix, CommitSha, PipelineName};
 
 use crate::ports::PortError;
 
@@ -24,6 +24,13 @@ pub trait Candidates: Send + Sync {
         pipeline: &PipelineName,
         commit: &CommitPrefix,
     ) -> Result<Vec<PushFact>, PortError>;
+
+    /// The push of the branch that was heard of last.
+    async fn newest_push(
+        &self,
+        pipeline: &PipelineName,
+        branch: &BranchName,
+    ) -> Result<Option<PushFact>, PortError>;
 
     /// Images whose tag names this commit, in full or short.
     async fn images(&self, pipeline: &PipelineName, commit: &CommitSha) -> Result<Vec<ImageFact>, PortError>;
