@@ -6,8 +6,14 @@ use serde_json::Value;
 use crate::names::Names;
 
 /// The operations that change something in ECS.
-const WRITES: [&str; 6] =
-    ["RegisterTaskDefinition", "UpdateService", "RunTask", "StopTask", "DeregisterTaskDefinition", "TagResource"];
+const WRITES: [&str; 6] = [
+    "RegisterTaskDefinition",
+    "UpdateService",
+    "RunTask",
+    "StopTask",
+    "DeregisterTaskDefinition",
+    "TagResource",
+];
 
 /// Whether a call is a write of the stack's. The harness itself calls as root.
 pub(crate) fn is_write(call: &Call) -> bool {

@@ -95,7 +95,11 @@ impl Story {
         ensure!(open == expected, "{open} releases go on, {expected} should");
         let ended = ends.values().filter(|count| **count == 1).count();
         ensure!(ends.values().all(|count| *count <= 1), "a release ended more than once: {ends:?}");
-        ensure!(ended == roads.len() - open, "{} executions ended, but final notices are {ends:?}", roads.len());
+        ensure!(
+            ended == roads.len() - open,
+            "{} executions ended, but final notices are {ends:?}",
+            roads.len()
+        );
         for road in roads.iter().filter(|road| road.end.is_some()) {
             let end = road.end.as_deref().unwrap_or_default();
             let known = gantry_domain::End::ALL.iter().any(|one| one.as_str() == end);
@@ -141,12 +145,8 @@ impl Story {
 
     /// T7, T37: secrets are nowhere; task tokens only in the tables of approvals and locks and in histories.
     async fn no_secret_got_out(&self, logs: &[(String, String)]) -> Result<()> {
-        let secrets = [
-            Secrets::SLACK_TOKEN,
-            Secrets::SLACK_SIGNING,
-            Secrets::GITHUB_WEBHOOK,
-            Secrets::GITHUB_TOKEN,
-        ];
+        let secrets =
+            [Secrets::SLACK_TOKEN, Secrets::SLACK_SIGNING, Secrets::GITHUB_WEBHOOK, Secrets::GITHUB_TOKEN];
         let mut tokens = self.tokens().await?;
         tokens.extend(locked(&self.looked).tokens.iter().cloned());
         let mut told: Vec<(String, String)> = logs.to_vec();

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use gantry_local::deeds::Change;
+use gantry_local::deeds::{Change, PATIENCE};
 use gantry_local::exchange;
 use gantry_local::road::Road;
-use gantry_simulator::github::Delivery;
+use gantry_simulator::github::{Commit, Delivery, Push};
 use gantry_simulator::outbound::Answer;
 use gantry_simulator::slack::Message;
 use serde_json::{Value, json};
 
+use crate::closing::notice;
 use crate::story::{Story, locked};
 use crate::wait::until;
 
@@ -28,6 +29,19 @@ pub(crate) const APPROVE: &str = "approve";
 pub(crate) const REJECT: &str = "reject";
 /// The field of the modal that asks why.
 const REASON: &str = "reason";
+
+/// What of a task definition is registered again.
+const REGISTERED: [&str; 9] = [
+    "family",
+    "networkMode",
+    "requiresCompatibilities",
+    "cpu",
+    "memory",
+    "runtimePlatform",
+    "executionRoleArn",
+    "taskRoleArn",
+    "containerDefinitions",
+];
 
 /// A commit that was pushed.
 #[derive(Debug, Clone)]
@@ -97,6 +111,18 @@ impl Story {
         Ok(work)
     }
 
+    /// A commit that nobody has pushed yet.
+    pub fn work_of(&self, commit: &Commit, change: Change) -> Work {
+        locked(&self.names).commit(&commit.sha);
+        Work { sha: commit.sha.clone(), change }
+    }
+
+    /// Pushes it.
+    pub async fn pushes(&self, commit: Commit) -> Result<Delivery> {
+        let push = Push { commits: vec![commit], ..Push::default() };
+        Ok(self.world.simulation.github.push(&push).await?)
+    }
+
     /// A person starts the release machine on the console. Returns the execution.
     pub async fn starts_on_console(&self, input: &Value) -> Result<String> {
         Ok(self.world.start_execution(input).await?)
@@ -108,6 +134,39 @@ impl Story {
     /// Waits until people are asked about the commit's release. The question still counts as unread.
     pub async fn question(&self, work: &Work) -> Result<Message> {
         Ok(self.world.wait_for_question(&work.sha, APPROVE).await?)
+    }
+
+    /// Waits until people are asked again about the commit, in another message.
+    pub async fn another_question(&self, work: &Work, before: &Message) -> Result<Message> {
+        let (short, before) = (work.short().to_owned(), before.ts.clone());
+        let asks = move |message: &Message| {
+            message.ts != before
+                && message.words().contains(&short)
+                && message.action_ids().iter().any(|id| id == APPROVE)
+        };
+        Ok(self.world.simulation.slack.wait_for_message_within(PATIENCE, asks).await?)
+    }
+
+    /// The payload of a click, to be changed, kept or sent.
+    pub fn click_payload(&self, person: &str, question: &Message, action: &str) -> Result<Value> {
+        Ok(self.world.simulation.slack.click_payload(person, &question.ts, action)?)
+    }
+
+    /// Sends a payload as Slack does, signed now.
+    pub async fn sends(&self, payload: &Value) -> Result<Answer> {
+        let slack = &self.world.simulation.slack;
+        Ok(slack.send(&slack.sign(payload)).await?)
+    }
+
+    /// Everybody closes the forms that are still open in front of them.
+    pub async fn closes_forms(&self) -> Result<()> {
+        let slack = &self.world.simulation.slack;
+        for user in slack.config().users.clone() {
+            while let Some(modal) = slack.modal_of(&user.id) {
+                slack.close_modal(&user.id, &modal.id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A person clicks Approve and confirms.
@@ -158,6 +217,57 @@ impl Story {
             road.commit.as_deref() == Some(&work.sha) && road.states.iter().any(|seen| seen.name == state)
         };
         Ok(self.world.wait_for_road(wanted).await?)
+    }
+
+    /// The state that a commit's newest release is in, as far as was seen.
+    pub fn state_of(&self, work: &Work) -> Option<String> {
+        let roads = self.world.roads();
+        let road = roads.iter().find(|road| road.commit.as_deref() == Some(&work.sha))?;
+        road.states.last().filter(|state| state.left_at.is_none()).map(|state| state.name.clone())
+    }
+
+    /// How many decisions were recorded, of all questions.
+    pub async fn decisions(&self) -> Result<usize> {
+        let log = self.log_entries().await?;
+        Ok(log.iter().filter(|entry| notice(entry)["kind"] == "approvalDecided").count())
+    }
+
+    /// Waits until so many releases stand in line for locks.
+    pub async fn has_waiters(&self, count: usize) -> Result<()> {
+        until(&format!("{count} releases in line"), async || {
+            Ok((self.waiters().await?.len() == count).then_some(()))
+        })
+        .await
+    }
+
+    /// Somebody gives a service another task definition by hand, and ECS has rolled it out. Returns its ARN.
+    pub async fn someone_deploys_by_hand(&self, cluster: &str, service: &str) -> Result<String> {
+        let ecs = &self.world.simulation.ecs;
+        let call = |operation: &str, input: &Value| ecs.call_at(ecs.clock().now(), operation, input);
+        let services = call("DescribeServices", &json!({ "cluster": cluster, "services": [service] }))?;
+        let running = services["services"][0]["taskDefinition"].clone();
+        let found = call("DescribeTaskDefinition", &json!({ "taskDefinition": running }))?;
+        let mut definition = json!({});
+        for field in REGISTERED {
+            if let Some(value) = found["taskDefinition"].get(field) {
+                definition[field] = value.clone();
+            }
+        }
+        definition["containerDefinitions"][0]["environment"] = json!([{ "name": "BY_HAND", "value": "1" }]);
+        let arn = ecs.register(&definition)?;
+        call("UpdateService", &json!({ "cluster": cluster, "service": service, "taskDefinition": arn }))?;
+        let mut changes = ecs.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let snapshot = ecs.snapshot();
+            let mut services =
+                snapshot.clusters.iter().filter(|view| view.name == cluster).flat_map(|view| &view.services);
+            let status = services.find(|view| view.name == service).and_then(|view| view.deployment.clone());
+            if status.is_some_and(|deployment| deployment.status == "SUCCESSFUL") {
+                return Ok(arn);
+            }
+            changes.changed().await?;
+        }
     }
 
     /// Waits until nothing is left to tell.

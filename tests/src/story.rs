@@ -109,7 +109,10 @@ impl Story {
         let news = calls.get(*heard..).unwrap_or_default();
         *heard = calls.len();
         let names = locked(&self.names);
-        news.iter().filter(|call| asked::is_write(call)).map(|call| asked::line(call, &names) + "\n").collect()
+        news.iter()
+            .filter(|call| asked::is_write(call))
+            .map(|call| asked::line(call, &names) + "\n")
+            .collect()
     }
 
     /// How often ECS was asked to change something, ever.
@@ -127,7 +130,13 @@ impl Story {
         let mut lines = vec!["── where it stood ──".to_owned()];
         for road in self.world.roads() {
             let states: Vec<&str> = road.states.iter().map(|state| state.name.as_str()).collect();
-            lines.push(format!("release {} {:?} {:?}: {}", road.id, road.end, road.reason, states.join(" > ")));
+            lines.push(format!(
+                "release {} {:?} {:?}: {}",
+                road.id,
+                road.end,
+                road.reason,
+                states.join(" > ")
+            ));
             for rollout in &road.rollouts {
                 let told = |state: &gantry_local::road::RoadState| {
                     format!("{} {}", state.name, state.label.as_deref().unwrap_or_default())
@@ -137,7 +146,9 @@ impl Story {
             }
         }
         lines.push("── Slack ──".to_owned());
-        lines.extend(self.world.simulation.slack.messages().iter().map(gantry_simulator::slack::Message::words));
+        lines.extend(
+            self.world.simulation.slack.messages().iter().map(gantry_simulator::slack::Message::words),
+        );
         lines.push("── writes ──".to_owned());
         let calls = self.world.simulation.journal.calls();
         let names = locked(&self.names).name("");

@@ -1,3 +1,11 @@
-//! The stories. One binary, so that the whole stack is linked once.
+//! The stories: the deployed stack in the local world, with real binaries. One test binary, so that all of it is linked
+//! once. Each story has a world of its own; named after a row of the threats where it proves one.
 
-fn main() {}
+mod checks;
+mod console;
+mod decisions;
+mod intake;
+mod locks;
+mod rights;
+mod road;
+mod webhooks;
