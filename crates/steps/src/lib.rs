@@ -26,6 +26,8 @@ pub mod slack_interactions;
 pub mod start_deployments;
 pub mod start_task;
 pub mod sweep;
+#[cfg(test)]
+mod testing;
 pub mod watch_task;
 pub mod watch_wave;
 
