@@ -1,7 +1,7 @@
 //! Makes the archives that functions are deployed from, and keeps their large part between worlds.
 //!
 //! A binary with debug information is tens of megabytes, and there are many. It is stripped and compressed once after
-//! each build; what stands beside it in the archive differs from world to world and is added to a copy.
+//! each build; what stands beside it in the archive differs from world to world and is appended.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
-use zip::read::ZipArchive;
 use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
@@ -24,9 +23,9 @@ pub(crate) fn archive(
     beside: &BTreeMap<String, Vec<u8>>,
     kept: &Path,
 ) -> Result<Vec<u8>, ZipError> {
-    let mut packed = ZipArchive::new(Cursor::new(packed_binary(binary, kept)?))?;
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    archive.raw_copy_file(packed.by_name(BOOTSTRAP)?)?;
+    let packed = packed_binary(binary, kept)?;
+    // Appending leaves the large part where it is.
+    let mut archive = ZipWriter::new_append(Cursor::new(packed))?;
     for (name, content) in beside {
         archive.start_file(name.as_str(), options(0o644))?;
         archive.write_all(content)?;
@@ -103,6 +102,8 @@ fn options(mode: u32) -> SimpleFileOptions {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+
+    use zip::read::ZipArchive;
 
     use super::*;
 
