@@ -66,7 +66,9 @@ fn render_writes_template_parameters_and_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("new/folder");
     let out_text = out.to_str().unwrap();
-    ended(&gantry(&["render", EXAMPLE, "--out", out_text, "--parameter", "Architecture=x86_64"]), 0);
+    let command = ["render", EXAMPLE, "--out", out_text, "--parameter", "Architecture=x86_64"];
+    let (told, _) = ended(&gantry(&command), 0);
+    assert!(told.ends_with("\nto be deployed in account 111122223333 and region us-west-2\n"), "{told}");
     let read = |name: &str| -> Value {
         serde_json::from_str(&std::fs::read_to_string(out.join(name)).unwrap()).unwrap()
     };

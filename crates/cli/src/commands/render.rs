@@ -47,7 +47,11 @@ impl Render {
         std::fs::create_dir_all(&self.out).map_err(|error| Failure::unwritable(&self.out, error))?;
         write(&self.out.join("template.json"), &rendered.template)?;
         write(&self.out.join("parameters.json"), &parameters)?;
-        write(&self.out.join("gantry.json"), &configuration.pipeline)
+        write(&self.out.join("gantry.json"), &configuration.pipeline)?;
+        if let Some(first) = configuration.pipeline.stages.first() {
+            println!("to be deployed in account {} and region {}", first.account, first.region);
+        }
+        Ok(())
     }
 }
 

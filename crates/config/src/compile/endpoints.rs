@@ -11,7 +11,7 @@ use super::components::Components;
 use super::{Overrides, urls};
 use crate::file::StageTable;
 use crate::mistake::{At, Gathered, Place};
-use crate::read::UrlText;
+use crate::read::{self, UrlText};
 
 /// The hosts in private networks that checks of a stage may reach.
 pub(super) fn private_hosts(
@@ -28,13 +28,13 @@ pub(super) fn private_hosts(
         all.push((host.clone(), given("private host", name)));
     }
     for (host, place) in all {
-        match Host::parse(&host) {
-            Ok(parsed) if !urls::is_metadata(&borrowed(&parsed)) => hosts.push(host),
-            Ok(_) => mistakes.add(
+        match read::host(&host) {
+            Some(parsed) if !urls::is_metadata(&borrowed(&parsed)) => hosts.push(parsed.to_string()),
+            Some(_) => mistakes.add(
                 &place,
                 format!("{host} is a metadata, link-local or unspecified address: never reached"),
             ),
-            Err(error) => mistakes.add(&place, format!("expected a host, found {host:?}: {error}")),
+            None => mistakes.add(&place, format!("expected a host, found {host:?}")),
         }
     }
     hosts

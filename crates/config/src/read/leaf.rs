@@ -127,7 +127,7 @@ texts! {
     Host(String),
     "a host name or IP address without port",
     r"^[A-Za-z0-9.:\[\]-]+$",
-    |text| url::Host::parse(text).or_else(|_| url::Host::parse(&format!("[{text}]"))).ok().map(|host| host.to_string());
+    |text| host(text).map(|host| host.to_string());
     /// How families of task definitions are named.
     Families(String),
     "a family of task definitions with {service} in it, such as \"exchange-{service}\"",
@@ -147,6 +147,11 @@ texts! {
     "a word of a command",
     "",
     |text| (!text.contains('\0')).then(|| text.to_owned());
+}
+
+/// A host as URLs spell it; IPv6 addresses may come without brackets.
+pub(crate) fn host(text: &str) -> Option<url::Host> {
+    url::Host::parse(text).or_else(|_| url::Host::parse(&format!("[{text}]"))).ok()
 }
 
 /// Whole numbers with units, added up.

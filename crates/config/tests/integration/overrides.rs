@@ -44,6 +44,12 @@ fn a_base_url_replaces_the_one_of_its_stage_and_component_only() {
 }
 
 #[test]
+fn a_private_host_is_kept_as_urls_spell_it() {
+    let overrides = given("production", "backend", "http://[::1]:9/", Some("::1"));
+    assert!(with(&overrides).unwrap().stages[1].private_hosts.contains(&"[::1]".to_owned()));
+}
+
+#[test]
 fn t36_what_is_given_is_checked_like_what_is_written() {
     for (overrides, expected) in [
         (given("preproduction", "backend", "http://127.0.0.1:9", None), "the host 127.0.0.1 is private"),
