@@ -179,11 +179,12 @@ fn outcome(stage: &StageName, decision: &Decision) -> (String, String) {
             ),
         ),
         Outcome::Superseded => {
-            let by = reason.unwrap_or_else(|| "A newer release asks for the same stage.".to_owned());
+            let by = reason.unwrap_or_else(|| "A newer release asks for the same stage".to_owned());
+            let by = by.trim_end_matches('.');
             (
                 format!("Superseded before {stage}"),
                 format!(
-                    "⏭️ Closed on {at}. {by}\nNothing is lost: the newer release holds this one's changes too."
+                    "⏭️ Closed on {at}: {by}.\nNothing is lost: the newer release holds this one's changes too."
                 ),
             )
         }

@@ -19,8 +19,8 @@ pub(super) fn started(
     ended: Option<Rendered>,
 ) -> Rendered {
     let by = match origin {
-        Origin::Push => "by itself, once its images and checks had arrived",
-        Origin::Console => "by a person, from the console",
+        Origin::Push => "It started by itself, once its images and checks had arrived",
+        Origin::Console => "A person started it from the console",
     };
     let items = components.iter().map(|released| {
         let remark = origin_of(&released.source).map_or_else(|| "new".to_owned(), |why| format!("_{why}_"));
@@ -40,7 +40,7 @@ pub(super) fn started(
                 components.iter().filter(|part| part.source.is_new()).map(|part| &part.component).collect();
             let what = if new.is_empty() { "nothing new".to_owned() } else { row(new, 150) };
             let text = format!("Release {release} has started. It brings: {what}.");
-            let first = format!("🏗️ *Release `{release}` has started*\nCommit `{}`, {by}.", commit.short());
+            let first = format!("🏗️ *Release `{release}` has started*\nCommit `{}`. {by}.", commit.short());
             (text, vec![section(first)])
         }
     };

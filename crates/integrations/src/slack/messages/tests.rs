@@ -198,12 +198,53 @@ fn texts(value: &Value) -> Vec<&str> {
 
 #[test]
 fn a_start_says_what_the_release_holds() {
-    insta::assert_snapshot!(seen(&started(), None), @"");
+    insta::assert_snapshot!(seen(&started(), None), @r"
+    (Release exchange-444444444444-1 has started. It brings: backend.)
+
+    🏗️ *Release `exchange-444444444444-1` has started*
+    Commit `4444444`. It started by itself, once its images and checks had arrived.
+
+    *What it holds*
+    • *backend* `4444444` · new
+    • *client* `2222222` · _not touched by this commit: the version that preproduction runs, verified_
+    • *engine* image `cccccccccccc` · _not touched by this commit: what production ran when Gantry first looked, never verified by Gantry_
+
+    *2 commits*
+    • `4444444` Match &amp; settle &lt;b&gt;faster&lt;/b&gt; _by_ Bob &lt;!channel&gt;
+    • `1111111` Speed up the order book _by_ Ada
+
+    ~ What happens to it is told in this thread.
+    ");
 }
 
 #[test]
 fn the_question_says_what_changes_and_what_was_checked() {
-    insta::assert_snapshot!(seen(&requested(), None), @"");
+    insta::assert_snapshot!(seen(&requested(), None), @r"
+    (Approve release exchange-444444444444-1 for production? It changes: backend, client.)
+
+    # Approve for production?
+
+    Release `exchange-444444444444-1` waits for a decision before *production*.
+
+    *What changes in production*
+    • *backend* `3333333` → `4444444` · web, sidekiq, clockwork, kafka-consumer · *runs a migration*
+    • *client* an unknown version → `2222222` · exchange-client-web
+       _not touched by this commit: the version that preproduction runs, verified_
+    • *engine* stays at `5555555`
+
+    *2 commits*
+    • `4444444` Match &amp; settle &lt;b&gt;faster&lt;/b&gt; _by_ Bob &lt;!channel&gt;
+    • `1111111` Speed up the order book _by_ Ada
+
+    *Checked before*
+    ✅ backend-health, acceptance
+    See for yourself: <https://preproduction.exchange.example/|preproduction.exchange.example>
+
+    ~ <@U0LEAD>, <@U0QA> may decide, until <!date^1795348800^{date_short} at {time}|2026-11-22 12:00 UTC> · plan `dddddddd`
+
+    [Approve] Deploy to production? → `exchange-444444444444-1` goes to *production* at once: 5 services change. A migration runs first.
+    [Reject…] Reject this release? → `exchange-444444444444-1` will not go to *production*. You are asked for a reason next.
+    ");
 }
 
 #[test]
@@ -229,24 +270,69 @@ fn the_buttons_carry_the_approvals_id_and_nothing_else() {
 #[test]
 fn an_approved_question_says_who_and_when_and_has_no_buttons() {
     let outcome = decided(Outcome::Approved, Some("U0LEAD"), None);
-    insta::assert_snapshot!(seen(&requested(), Some(&outcome)), @"");
+    insta::assert_snapshot!(seen(&requested(), Some(&outcome)), @r"
+    (Release exchange-444444444444-1: Approved for production.)
+
+    # Approved for production
+
+    ✅ <@U0LEAD> approved it on <!date^1795267800^{date_short} at {time}|2026-11-21 13:30 UTC>.
+    Release `exchange-444444444444-1`
+
+    *What changes in production*
+    • *backend* `3333333` → `4444444` · web, sidekiq, clockwork, kafka-consumer · *runs a migration*
+    • *client* an unknown version → `2222222` · exchange-client-web
+       _not touched by this commit: the version that preproduction runs, verified_
+    • *engine* stays at `5555555`
+
+    *2 commits*
+    • `4444444` Match &amp; settle &lt;b&gt;faster&lt;/b&gt; _by_ Bob &lt;!channel&gt;
+    • `1111111` Speed up the order book _by_ Ada
+
+    *Checked before*
+    ✅ backend-health, acceptance
+    See for yourself: <https://preproduction.exchange.example/|preproduction.exchange.example>
+    ");
 }
 
 #[test]
 fn a_rejected_question_says_why() {
     let outcome = decided(Outcome::Rejected, Some("U0QA"), Some("The <order book>\nflickers & blinks"));
-    insta::assert_snapshot!(head(&requested(), &outcome), @"");
+    insta::assert_snapshot!(head(&requested(), &outcome), @r"
+    (Release exchange-444444444444-1: Rejected for production.)
+
+    # Rejected for production
+
+    ⛔ <@U0QA> rejected it on <!date^1795267800^{date_short} at {time}|2026-11-21 13:30 UTC>.
+    “The &lt;order book&gt;
+    flickers &amp; blinks”
+    Release `exchange-444444444444-1`
+    ");
 }
 
 #[test]
 fn a_lapsed_question_says_how_to_go_on() {
-    insta::assert_snapshot!(head(&requested(), &decided(Outcome::Expired, None, None)), @"");
+    insta::assert_snapshot!(head(&requested(), &decided(Outcome::Expired, None, None)), @r"
+    (Release exchange-444444444444-1: Not decided in time for production.)
+
+    # Not decided in time for production
+
+    ⌛ Nobody had decided by <!date^1795267800^{date_short} at {time}|2026-11-21 13:30 UTC>, so the question lapsed. Nothing was changed. To try again, start a release of the commit from the console.
+    Release `exchange-444444444444-1`
+    ");
 }
 
 #[test]
 fn a_superseded_question_says_by_what() {
     let outcome = decided(Outcome::Superseded, None, Some("exchange-555555555555-1 asks for production"));
-    insta::assert_snapshot!(head(&requested(), &outcome), @"");
+    insta::assert_snapshot!(head(&requested(), &outcome), @r"
+    (Release exchange-444444444444-1: Superseded before production.)
+
+    # Superseded before production
+
+    ⏭️ Closed on <!date^1795267800^{date_short} at {time}|2026-11-21 13:30 UTC>: exchange-555555555555-1 asks for production.
+    Nothing is lost: the newer release holds this one's changes too.
+    Release `exchange-444444444444-1`
+    ");
 }
 
 #[test]
@@ -256,7 +342,15 @@ fn a_voided_question_says_what_moved() {
         stage: stage("production"),
         moved: vec!["web runs another task definition than before".into()],
     };
-    insta::assert_snapshot!(head(&requested(), &outcome), @"");
+    insta::assert_snapshot!(head(&requested(), &outcome), @r"
+    (Release exchange-444444444444-1: To be asked again for production.)
+
+    # To be asked again for production
+
+    🔁 What runs there changed between the decision and the start, so the approval no longer counts. A new question follows.
+    • web runs another task definition than before
+    Release `exchange-444444444444-1`
+    ");
 }
 
 /// The notification and the first two blocks of a closed question: the rest is as it was.
@@ -277,7 +371,19 @@ fn replies_say_what_happened() {
     let waiting =
         Notice::WaitingForLock { stage: stage("production"), held_by: "exchange-333333333333-1".into() };
     let replies = [seen(&verified, None), seen(&waiting, None)].join("\n--\n");
-    insta::assert_snapshot!(replies, @"");
+    insta::assert_snapshot!(replies, @r"
+    (preproduction runs release exchange-444444444444-1, verified.)
+
+    ✅ *preproduction runs the release, verified*
+    Deployed: web, sidekiq
+    Ran it already: exchange-client-web
+    Passed: backend-health, acceptance
+    --
+    (Release exchange-444444444444-1 waits: production is held by exchange-333333333333-1.)
+
+    ⏳ *Waiting for production*
+    Release `exchange-333333333333-1` is at work there. This one goes on by itself when it is done.
+    ");
 }
 
 #[test]
@@ -301,7 +407,40 @@ fn each_end_says_what_is_and_what_to_do() {
         ),
     ];
     let seen: Vec<_> = ends.iter().map(|end| seen(end, None)).collect();
-    insta::assert_snapshot!(seen.join("\n--\n"), @"");
+    insta::assert_snapshot!(seen.join("\n--\n"), @r#"
+    (Release exchange-444444444444-1 succeeded.)
+
+    ✅ *Release `exchange-444444444444-1` succeeded*
+    Every stage runs the release, verified.
+    --
+    (Release exchange-444444444444-1 was declined before production: nothing was promoted. U0QA rejected it: too slow)
+
+    ⛔ *Release `exchange-444444444444-1` was declined before production: nothing was promoted*
+    U0QA rejected it: too slow
+    --
+    (Release exchange-444444444444-1 was rolled back in production: what ran before runs again, verified. web: tasks of the new deployment stopped)
+
+    ⏪ *Release `exchange-444444444444-1` was rolled back in production: what ran before runs again, verified*
+    web: tasks of the new deployment stopped
+    *Next:* Look at the log.
+    --
+    (Release exchange-444444444444-1 failed in preproduction: nothing was changed there. backend: no image tagged sha-4444444)
+
+    ⚠️ *Release `exchange-444444444444-1` failed in preproduction: nothing was changed there*
+    backend: no image tagged sha-4444444
+    --
+    (Release exchange-444444444444-1 failed: nothing was changed. field `commit` is missing)
+
+    ⚠️ *Release `exchange-444444444444-1` failed: nothing was changed*
+    field `commit` is missing
+    *Next:* Give {"commit": "4444444"}.
+    --
+    (Release exchange-444444444444-1 failed in production and needs a person. web &amp; sidekiq differ)
+
+    🚨 *Release `exchange-444444444444-1` failed in production and needs a person*
+    web &amp; sidekiq differ
+    *Next:* Look at &lt;web&gt;, then release the lock.
+    "#);
 }
 
 #[test]
