@@ -10,7 +10,8 @@ use gantry_domain::names::{
 };
 use gantry_domain::plan::{Plan, PlanStep};
 use gantry_domain::task_definition::DeriveError;
-use gantry_domain::verdict::Verdict;
+use gantry_domain::verdict::deadline;
+use jiff::Timestamp;
 
 use crate::StepError;
 use crate::ports::store::{Fenced, Locks, Plans};
@@ -164,18 +165,25 @@ const POLL: Duration = Duration::from_secs(5);
 /// How long a watching step looks before it returns: its function is stopped after 60 seconds.
 const WATCH: Duration = Duration::from_secs(45);
 
-/// Looks until there is a verdict, or it is time to return.
-pub(crate) async fn watch<F>(clock: &dyn Clock, mut look: F) -> Result<Verdict, RolloutError>
-where
-    F: AsyncFnMut() -> Result<Verdict, RolloutError>,
-{
-    let over = gantry_domain::verdict::deadline(clock.now(), WATCH);
-    loop {
-        let verdict = look().await?;
-        if verdict != Verdict::Pending || clock.now() >= over {
-            return Ok(verdict);
+/// The time that one call of a watching step has.
+pub(crate) struct Watch<'a> {
+    clock: &'a dyn Clock,
+    over: Timestamp,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins now.
+    pub(crate) fn begin(clock: &'a dyn Clock) -> Self {
+        Self { clock, over: deadline(clock.now(), WATCH) }
+    }
+
+    /// Waits for the next look. `false`: it is time to return instead.
+    pub(crate) async fn again(&self) -> bool {
+        if self.clock.now() >= self.over {
+            return false;
         }
-        clock.sleep(POLL).await;
+        self.clock.sleep(POLL).await;
+        true
     }
 }
 

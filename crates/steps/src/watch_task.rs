@@ -3,13 +3,13 @@
 
 use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 use gantry_domain::plan::{PlanStep, PlannedTask};
-use gantry_domain::verdict::{VerdictWord, deadline, judge_task};
+use gantry_domain::verdict::{Verdict, VerdictWord, deadline, judge_task};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::store::Plans;
 use crate::ports::{Clock, ObserveStage, StageScope};
-use crate::rollout::{RolloutError, StepAddress, watch};
+use crate::rollout::{RolloutError, StepAddress, Watch};
 
 /// What the state gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +68,15 @@ impl WatchTask<'_> {
         let (plan, planned) = address.load(self.plans, "a task", planned_task).await?;
         let scope = StageScope::observing_plan(&plan.terms);
         let until = deadline(input.started_at, planned.timeout);
-        let verdict = watch(self.clock, async || {
+        let name = planned.name.as_str();
+        let watch = Watch::begin(self.clock);
+        let verdict = loop {
             let task = self.observe.task(&scope, &input.task_arn).await?;
-            Ok(judge_task(planned.name.as_str(), task.as_ref(), &planned.container, self.clock.now(), until))
-        })
-        .await?;
+            let verdict = judge_task(name, task.as_ref(), &planned.container, self.clock.now(), until);
+            if verdict != Verdict::Pending || !watch.again().await {
+                break verdict;
+            }
+        };
         Ok(WatchTaskOutput { verdict: verdict.word(), reason: verdict.reason().map(str::to_owned) })
     }
 }

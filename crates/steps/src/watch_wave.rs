@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::store::Plans;
 use crate::ports::{Clock, ObserveStage, PortError, StageScope, TaskState};
-use crate::rollout::{RolloutError, StepAddress, watch};
+use crate::rollout::{RolloutError, StepAddress, Watch};
 use crate::start_deployments::StartedService;
 
 /// What the state gives.
@@ -87,7 +87,13 @@ impl WatchWave<'_> {
             own: BTreeMap::new(),
         };
         let until = deadline(input.started_at, plan.terms.wave_timeout);
-        let verdict = watch(self.clock, async || wave.look(self.clock.now(), until).await).await?;
+        let watch = Watch::begin(self.clock);
+        let verdict = loop {
+            let verdict = wave.look(self.clock.now(), until).await?;
+            if verdict != Verdict::Pending || !watch.again().await {
+                break verdict;
+            }
+        };
         Ok(WatchWaveOutput { verdict: verdict.word(), reason: verdict.reason().map(str::to_owned) })
     }
 }

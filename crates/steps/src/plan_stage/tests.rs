@@ -1,1 +1,123 @@
+use super::*;
+use crate::testing::{Fault, Road, given, road};
 
+#[tokio::test]
+async fn the_plan_is_kept_under_its_hash_and_told_in_few_words() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let output = road.plan(road.plan_input()).await.unwrap();
+    assert_eq!((output.changes, output.step_count, output.moved.len()), (6, output.steps.len(), 0));
+    assert_eq!(
+        output.steps[0],
+        StepLabel { kind: "task".to_owned(), label: "backend: backup backup".to_owned() }
+    );
+    let plan = road.plan_of(&output.plan_hash).await;
+    assert_eq!(plan.terms.hash().unwrap(), output.plan_hash);
+    assert_eq!(road.stage.written(), Vec::<String>::new(), "planning changes nothing");
+}
+
+#[tokio::test]
+async fn planning_twice_is_planning_once() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let once = road.plan(road.plan_input()).await.unwrap();
+    clock.pass(std::time::Duration::from_secs(60));
+    assert_eq!(road.plan(road.plan_input()).await.unwrap(), once);
+}
+
+#[tokio::test]
+async fn t19_what_ran_before_is_noted_once_as_the_baseline() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.plan(road.plan_input()).await.unwrap();
+    let web = "web".parse().unwrap();
+    let first = road.store.baseline(&road.name(), &web).await.unwrap().unwrap();
+    assert_eq!(first.digest, Some(given::digest('a')));
+    road.stage.somebody_deploys("web");
+    clock.pass(crate::testing::TAKES);
+    road.plan(road.plan_input()).await.unwrap();
+    assert_eq!(road.store.baseline(&road.name(), &web).await.unwrap().unwrap(), first);
+}
+
+#[tokio::test]
+async fn what_moved_since_the_approval_is_said() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let approved =
+        road.plan(PlanStageInput { under_lock: false, ..road.plan_input() }).await.unwrap().plan_hash;
+    let again = || PlanStageInput { approved_hash: Some(approved.clone()), ..road.plan_input() };
+    assert!(road.plan(again()).await.unwrap().moved.is_empty());
+
+    road.stage.somebody_deploys("web");
+    clock.pass(crate::testing::TAKES);
+    let output = road.plan(again()).await.unwrap();
+    assert_ne!(output.plan_hash, approved);
+    assert_eq!(output.moved, ["web runs web:2 now, not web:1."]);
+}
+
+#[tokio::test]
+async fn an_approved_plan_that_is_not_recorded_is_a_contradiction() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let input = PlanStageInput { approved_hash: Some(given::plan_hash('9')), ..road.plan_input() };
+    let error = road.plan(input).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::Inconsistent, "{error}");
+}
+
+#[tokio::test]
+async fn under_the_lock_only_its_owner_plans() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.lose_the_lock().await;
+    let error = road.plan(road.plan_input()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::LockLost);
+    assert!(road.plan(PlanStageInput { under_lock: false, ..road.plan_input() }).await.is_ok());
+}
+
+#[tokio::test]
+async fn t01_an_execution_plans_only_its_own_release() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let other = PlanStageInput {
+        execution: given::execution("somebody-else"),
+        under_lock: false,
+        ..road.plan_input()
+    };
+    assert_eq!(road.plan(other).await.unwrap_err().name(), ErrorName::Inconsistent);
+    let unknown =
+        PlanStageInput { release: given::release_id("exchange-000000000000-1"), ..road.plan_input() };
+    assert!(matches!(road.plan(unknown).await, Err(PlanStageError::NoRelease(_))));
+    let nowhere = PlanStageInput { stage: given::stage("moon"), ..road.plan_input() };
+    assert_eq!(road.plan(nowhere).await.unwrap_err().name(), ErrorName::Misconfigured);
+}
+
+#[tokio::test]
+async fn services_that_cannot_be_deployed_are_refused_all_at_once() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.stage.change_service("web", |web| web.desired_count = 0);
+    road.stage.change_definition("sidekiq", |sidekiq| sidekiq.unknown = vec!["sandbox".to_owned()]);
+    let error = road.plan(road.plan_input()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::UnsupportedService);
+    let words = error.to_string();
+    assert!(words.contains("web wants 0 tasks") && words.contains("sandbox"), "{words}");
+}
+
+#[tokio::test]
+async fn t37_no_value_of_an_environment_reaches_a_plan() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let hash = road.plan(road.plan_input()).await.unwrap().plan_hash;
+    let plan = serde_json::to_string(&road.plan_of(&hash).await).unwrap();
+    assert!(!plan.contains("hush"));
+}
+
+#[tokio::test]
+async fn errors_of_the_stage_keep_their_names() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.stage.faults.plan("services", Fault::Refused);
+    assert_eq!(road.plan(road.plan_input()).await.unwrap_err().name(), ErrorName::Unavailable);
+    road.stage.deny("deployments_of");
+    assert_eq!(road.plan(road.plan_input()).await.unwrap_err().name(), ErrorName::AccessDenied);
+}

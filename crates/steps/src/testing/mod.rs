@@ -5,9 +5,17 @@ mod clock;
 mod executions;
 mod faults;
 pub(crate) mod given;
+mod people;
+mod probe;
+pub(crate) mod road;
+mod stage;
 mod store;
 
 pub(crate) use clock::FakeClock;
 pub(crate) use executions::{FakeExecutions, FakeTokens};
 pub(crate) use faults::{Fault, Faults};
+pub(crate) use people::{FakeChat, FakeDeadLetters, Shown};
+pub(crate) use probe::{FakeProbe, answered};
+pub(crate) use road::Road;
+pub(crate) use stage::{FakeStage, Fate, REGISTRY, TAKES};
 pub(crate) use store::MemoryStore;
