@@ -52,7 +52,7 @@ impl StageSessions {
         Self { sts: aws_sdk_sts::Client::new(&base), base, sessions: Mutex::default() }
     }
 
-    /// The session for a scope. Named after the release, so that CloudTrail tells what a call was for.
+    /// The session for a scope. Named after the release, so that `CloudTrail` tells what a call was for.
     pub(crate) async fn session(&self, scope: &StageScope) -> Result<Session, PortError> {
         let name: String = scope.release.as_str().chars().take(NAME_LENGTH).collect();
         let key = Key { role: scope.role.to_string(), region: scope.region.to_string(), name };

@@ -23,7 +23,7 @@ pub struct StageScope {
     pub region: Region,
     /// The stage's cluster.
     pub cluster: ClusterName,
-    /// The release it is done for: names the session, so that CloudTrail tells.
+    /// The release it is done for: names the session, so that `CloudTrail` tells.
     pub release: ReleaseId,
 }
 
