@@ -60,6 +60,23 @@ impl SendNotices<'_> {
         }
     }
 
+    /// Tells what is left of a log, in order. `false`: something has to wait, and what follows with it.
+    async fn tell_all(&self, release: &ReleaseId, mut log: Vec<LogEntry>) -> Result<bool, PortError> {
+        for index in 0..log.len() {
+            let Some(entry) = log.get(index).filter(|entry| !entry.delivery.is_settled()) else { continue };
+            let seq = entry.seq;
+            let Some(delivery) = self.tell(release, &log, entry).await? else { return Ok(false) };
+            let is_ours = self.outbox.mark(release, seq, &delivery).await?;
+            if !is_ours || !delivery.is_settled() {
+                return Ok(false);
+            }
+            if let Some(entry) = log.get_mut(index) {
+                entry.delivery = delivery;
+            }
+        }
+        Ok(true)
+    }
+
     /// Tells one notice. `None`: it is not to be told now.
     async fn tell(
         &self,
@@ -156,22 +173,18 @@ impl SendNotices<'_> {
 #[async_trait]
 impl Deliver for SendNotices<'_> {
     async fn deliver(&self, release: &ReleaseId) -> Result<(), PortError> {
-        let mut log = self.outbox.entries(release).await?;
-        for index in 0..log.len() {
-            let Some(entry) = log.get(index).filter(|entry| !entry.delivery.is_settled()) else { continue };
-            let seq = entry.seq;
-            let Some(delivery) = self.tell(release, &log, entry).await? else { return Ok(()) };
-            let is_ours = self.outbox.mark(release, seq, &delivery).await?;
-            if !is_ours || !delivery.is_settled() {
+        let mut told = 0;
+        loop {
+            let log = self.outbox.entries(release).await?;
+            let Some(last) = log.last().map(|entry| entry.seq) else { return Ok(()) };
+            // Another sender may have left to us what was recorded while we were at work.
+            if last == told {
+                return self.outbox.settled(release, last).await;
+            }
+            if !self.tell_all(release, log).await? {
                 return Ok(());
             }
-            if let Some(entry) = log.get_mut(index) {
-                entry.delivery = delivery;
-            }
-        }
-        match log.last() {
-            Some(last) => self.outbox.settled(release, last.seq).await,
-            None => Ok(()),
+            told = last;
         }
     }
 }

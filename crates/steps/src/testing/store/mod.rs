@@ -94,6 +94,11 @@ impl MemoryStore {
         self.state().releases.insert(release.id.clone(), stored);
     }
 
+    /// A notice as if it had been recorded with some change.
+    pub(crate) fn given_notice(&self, release: &ReleaseId, new: &NewNotice) {
+        self.state().tell(release, new);
+    }
+
     /// Rows as if they had been recorded.
     pub(crate) fn given_verified(&self, entries: &[VerifiedEntry]) {
         self.state().verified.extend_from_slice(entries);
