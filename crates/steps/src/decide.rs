@@ -165,3 +165,6 @@ fn told_before(decision: Decision) -> Told {
         Outcome::Approved | Outcome::Rejected | Outcome::Superseded => Told::AlreadyDecided(decision),
     }
 }
+
+#[cfg(test)]
+mod tests;

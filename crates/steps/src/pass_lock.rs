@@ -96,3 +96,6 @@ impl PassLock<'_> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,3 +195,6 @@ fn refused(execution: &ExecutionArn, name: &str) -> Result<ReleaseId, RecordEndE
     ReleaseId::new(format!("refused-{words}{separator}{hash}"))
         .map_err(|source| RecordEndError::Unnamed { execution: execution.clone(), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ impl Sweep<'_> {
         RecordEnd { pipeline, releases, locks, tokens, clock }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Calls that fail on purpose: before they have had an effect, or after.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ports::PortError;
 
@@ -15,16 +16,28 @@ pub(crate) enum Fault {
 
 /// The faults that are planned, each for the next call of a name.
 #[derive(Default)]
-pub(crate) struct Faults(Mutex<Vec<(&'static str, Fault)>>);
+pub(crate) struct Faults {
+    planned: Mutex<Vec<(&'static str, Fault)>>,
+    turn: AtomicU64,
+}
 
 impl Faults {
     pub(crate) fn plan(&self, call: &'static str, fault: Fault) {
-        self.0.lock().unwrap().push((call, fault));
+        self.planned.lock().unwrap().push((call, fault));
+    }
+
+    /// Makes concurrent calls interleave in another order.
+    pub(crate) fn shuffle(&self, seed: u64) {
+        self.turn.store(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), Ordering::Relaxed);
     }
 
     /// To be called before the effect.
     pub(super) async fn before(&self, call: &'static str) -> Result<(), PortError> {
-        tokio::task::yield_now().await;
+        let turn = self.turn.load(Ordering::Relaxed).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.turn.store(turn, Ordering::Relaxed);
+        for _ in 0..=(turn >> 61) {
+            tokio::task::yield_now().await;
+        }
         self.strike(call, Fault::Refused)
     }
 
@@ -34,7 +47,7 @@ impl Faults {
     }
 
     fn strike(&self, call: &'static str, fault: Fault) -> Result<(), PortError> {
-        let mut planned = self.0.lock().unwrap();
+        let mut planned = self.planned.lock().unwrap();
         match planned.iter().position(|plan| *plan == (call, fault)) {
             None => Ok(()),
             Some(index) => {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use gantry_domain::names::{
-    CommitSha, ComponentName, Digest, ExecutionArn, PlanHash, ReleaseId, SlackId, StageName,
+    ClusterName, CommitSha, ComponentName, Digest, ExecutionArn, PlanHash, ReleaseId, ServiceName, SlackId,
+    StageName, TaskDefinitionArn,
 };
 use gantry_domain::pipeline::Pipeline;
+use gantry_domain::plan::{Change, Plan, PlanStep, PlanTerms, PlannedService};
 use gantry_domain::release::{ComponentSource, Origin, Release, ReleasedComponent};
 
 use crate::ports::TaskToken;
@@ -81,4 +83,69 @@ pub(crate) fn release(pipeline: &Pipeline, digit: char, claimed_at: &str) -> Rel
         components,
         commits: Vec::new(),
     }
+}
+
+/// A task definition of a service.
+pub(crate) fn task_definition(service: &str, revision: u32) -> TaskDefinitionArn {
+    let arn = format!("arn:aws:ecs:us-west-2:111122223333:task-definition/{service}:{revision}");
+    TaskDefinitionArn::new(arn).unwrap()
+}
+
+/// A plan of that release: the components named are deployed where digest `running` runs, the others run theirs already.
+pub(crate) fn plan(
+    pipeline: &Pipeline,
+    release: &Release,
+    stage: &str,
+    deployed: &[&str],
+    running: char,
+) -> Plan {
+    let stage = pipeline.stage(&self::stage(stage)).unwrap();
+    let planned = |name: &ServiceName, component: &gantry_domain::pipeline::Component| {
+        let released = release.components.get(&component.name).unwrap();
+        let change =
+            if deployed.contains(&component.name.as_str()) { Change::Deploy } else { Change::NoChange };
+        PlannedService {
+            component: component.name.clone(),
+            service: name.clone(),
+            change,
+            running: task_definition(name.as_str(), 1),
+            running_digest: Some(match change {
+                Change::Deploy => digest(running),
+                Change::NoChange => released.digest.clone(),
+            }),
+            base: task_definition(name.as_str(), 1),
+            containers: Vec::new(),
+            repository: released.repository.clone(),
+            digest: released.digest.clone(),
+        }
+    };
+    let services: Vec<PlannedService> = pipeline
+        .components
+        .iter()
+        .flat_map(|component| component.services().map(move |service| planned(service, component)))
+        .collect();
+    let waves =
+        pipeline.components.iter().filter(|component| deployed.contains(&component.name.as_str())).flat_map(
+            |component| {
+                component
+                    .waves
+                    .iter()
+                    .map(|wave| PlanStep::Wave { component: component.name.clone(), services: wave.clone() })
+            },
+        );
+    let terms = PlanTerms {
+        release: release.id.clone(),
+        stage: stage.name.clone(),
+        config: pipeline.hash.clone(),
+        region: stage.region.clone(),
+        cluster: ClusterName::new(stage.cluster.as_str()).unwrap(),
+        registry: stage.registry(),
+        deploy_role: stage.deploy_role.clone(),
+        observe_role: stage.observe_role.clone(),
+        wave_timeout: stage.wave_timeout,
+        private_hosts: stage.private_hosts.clone(),
+        services,
+        steps: waves.collect(),
+    };
+    Plan { terms, observed_at: release.claimed_at, observations: Vec::new() }
 }

@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use gantry_domain::ErrorName;
+use gantry_domain::names::{ExecutionArn, StageName};
+use gantry_domain::notice::Notice;
+
+use crate::acquire_lock::{AcquireLock, AcquireLockInput};
+use crate::ports::store::{Fenced, Locks};
+use crate::release_lock::{ReleaseLock, ReleaseLockInput};
+use crate::testing::given::{self, execution, release_id, token};
+use crate::testing::{FakeClock, FakeTokens, Fault, MemoryStore};
+
+/// One stage that releases want, each known by a name.
+struct World {
+    store: MemoryStore,
+    tokens: FakeTokens,
+    clock: FakeClock,
+    stage: StageName,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            store: MemoryStore::default(),
+            tokens: FakeTokens::default(),
+            clock: FakeClock::at("2026-11-21T12:00:00Z"),
+            stage: given::stage("production"),
+        }
+    }
+
+    async fn try_acquire(&self, name: &str, with: &str) -> Result<(), crate::ports::PortError> {
+        let Self { store, tokens, clock, .. } = self;
+        let input = AcquireLockInput {
+            execution: execution(name),
+            release: release_id(name),
+            stage: self.stage.clone(),
+            token: token(with),
+        };
+        AcquireLock { locks: store, tokens, clock }.run(input).await
+    }
+
+    async fn acquire(&self, name: &str) {
+        self.try_acquire(name, name).await.unwrap();
+        self.clock.pass(Duration::from_secs(1));
+    }
+
+    async fn release(&self, name: &str) -> bool {
+        let Self { store, tokens, clock, .. } = self;
+        let input = ReleaseLockInput {
+            execution: execution(name),
+            release: release_id(name),
+            stage: self.stage.clone(),
+        };
+        ReleaseLock { locks: store, tokens, clock }.run(input).await.unwrap().released
+    }
+
+    async fn owner(&self) -> Option<ExecutionArn> {
+        self.store.read(&self.stage).await.unwrap().map(|stored| stored.lock.owner)
+    }
+
+    async fn queue(&self) -> Vec<ExecutionArn> {
+        let queue = self.store.waiters(&self.stage).await.unwrap();
+        queue.into_iter().map(|stored| stored.waiter.execution).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_free_lock_is_taken_and_its_own_token_answered() {
+    let world = World::new();
+    world.acquire("one").await;
+    assert_eq!(world.owner().await, Some(execution("one")));
+    assert_eq!(world.tokens.succeeded(), ["one"]);
+    let stored = world.store.read(&world.stage).await.unwrap().unwrap();
+    assert!(stored.unanswered.is_none(), "nothing is left for the sweeper");
+}
+
+#[tokio::test]
+async fn t09_of_many_at_once_one_has_the_lock_and_the_others_get_it_in_turn() {
+    for seed in 0..40 {
+        let world = World::new();
+        world.store.faults.shuffle(seed);
+        let names: Vec<String> = (0..12).map(|n| format!("release-{n}")).collect();
+        join_all(names.iter().map(|name| world.acquire(name))).await;
+        let mut had_it = Vec::new();
+        while let Some(owner) = world.owner().await {
+            let name = names.iter().find(|name| execution(name) == owner).unwrap();
+            had_it.push(name.clone());
+            assert_eq!(
+                world.tokens.succeeded(),
+                had_it,
+                "each is told when the lock is its own, seed {seed}"
+            );
+            assert!(world.release(name).await);
+        }
+        had_it.sort();
+        let mut all = names.clone();
+        all.sort();
+        assert_eq!(had_it, all, "seed {seed}");
+        assert!(world.queue().await.is_empty(), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_waiter_comes_first_and_is_told_of_the_wait_once() {
+    let world = World::new();
+    for name in ["one", "two", "three"] {
+        world.acquire(name).await;
+    }
+    assert_eq!(world.queue().await, [execution("two"), execution("three")]);
+    let told = world.store.notices(&release_id("two"));
+    assert_eq!(told, [Notice::WaitingForLock { stage: world.stage.clone(), held_by: "one".to_owned() }]);
+    assert!(world.release("one").await);
+    assert_eq!(world.owner().await, Some(execution("two")));
+    assert_eq!(world.tokens.succeeded(), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn somebody_who_queues_while_the_lock_is_released_is_not_forgotten() {
+    for seed in 0..60 {
+        let world = World::new();
+        world.acquire("one").await;
+        world.store.faults.shuffle(seed);
+        let (_, released) = futures::join!(world.acquire("two"), world.release("one"));
+        assert!(released, "seed {seed}");
+        assert_eq!(world.owner().await, Some(execution("two")), "seed {seed}");
+        assert_eq!(world.tokens.succeeded(), ["one", "two"], "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn t08_releasing_twice_is_releasing_once() {
+    let world = World::new();
+    world.acquire("one").await;
+    world.acquire("two").await;
+    assert!(world.release("one").await);
+    assert!(!world.release("one").await, "the lock is another's by now");
+    assert_eq!(world.owner().await, Some(execution("two")));
+    assert!(world.release("two").await);
+    assert_eq!(world.owner().await, None);
+    assert!(!world.release("two").await);
+}
+
+#[tokio::test]
+async fn t08_a_lost_answer_of_every_write_is_made_good_by_doing_it_again() {
+    for call in ["take", "wait", "pass", "lock_answered"] {
+        let world = World::new();
+        let faulty = if call == "take" || call == "lock_answered" { "one" } else { "two" };
+        if faulty == "two" {
+            world.acquire("one").await;
+        }
+        world.store.faults.plan(call, Fault::AnswerLost);
+        if call == "pass" {
+            world.acquire("two").await;
+            let World { store, tokens, clock, .. } = &world;
+            let lost = crate::pass_lock::PassLock { locks: store, tokens, clock }
+                .pass_on(&world.stage, &execution("one"))
+                .await;
+            assert!(lost.is_err());
+            // The new owner's state was not told; its lock's row says so to the sweeper.
+            let stored = store.read(&world.stage).await.unwrap().unwrap();
+            assert_eq!(stored.unanswered.as_ref().map(|token| token.expose()), Some("two"));
+            continue;
+        }
+        let first = world.try_acquire(faulty, "first-token").await;
+        assert_eq!(first.is_err(), call != "lock_answered", "{call}");
+        world.try_acquire(faulty, "second-token").await.unwrap();
+        if faulty == "two" {
+            assert!(world.release("one").await);
+        }
+        assert_eq!(world.owner().await, Some(execution(faulty)), "{call}");
+        assert_eq!(world.tokens.succeeded().last().map(String::as_str), Some("second-token"), "{call}");
+        assert!(world.queue().await.is_empty(), "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_to_the_waiting_state_at_once() {
+    let world = World::new();
+    world.store.faults.plan("take", Fault::Refused);
+    world.try_acquire("one", "one").await.unwrap_err();
+    let failed = world.tokens.failed();
+    assert_eq!((failed[0].0.as_str(), failed[0].1), ("one", ErrorName::Unavailable));
+    assert!(failed[0].2.contains("planned by the test"), "the whole chain: {}", failed[0].2);
+}
+
+#[tokio::test]
+async fn t20_a_kept_lock_is_not_released_and_waiters_read_why() {
+    let world = World::new();
+    world.acquire("one").await;
+    let kept = world.store.keep(&world.stage, &execution("one"), "web never started").await.unwrap();
+    assert_eq!(kept, Fenced::Written);
+    world.acquire("two").await;
+    assert!(!world.release("one").await);
+    assert_eq!(world.owner().await, Some(execution("one")));
+    let Some(Notice::WaitingForLock { held_by, .. }) = world.store.notices(&release_id("two")).pop() else {
+        panic!("the waiter is told")
+    };
+    assert_eq!(held_by, "one (kept: web never started)");
+}
