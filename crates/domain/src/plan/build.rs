@@ -186,7 +186,8 @@ impl<'a> Builder<'a> {
         component.containers.iter().filter(there).cloned().collect()
     }
 
-    /// A service stays as it is when its task definition names the digest and its tasks run nothing else.
+    /// A service stays as it is when its tasks run the digest and nothing else, and its task definition names it. Where the
+    /// release brings nothing new, a reference by tag will do: restarting what nobody touched would surprise.
     fn change(
         &self,
         seen: &ObservedService,
@@ -202,7 +203,11 @@ impl<'a> Builder<'a> {
         });
         let settled =
             seen.service.rollout_state.as_deref() != Some("FAILED") && seen.service.running_count > 0;
-        if named && runs && settled { Change::NoChange } else { Change::Deploy }
+        if (named || !released.source.is_new()) && runs && settled {
+            Change::NoChange
+        } else {
+            Change::Deploy
+        }
     }
 
     fn refuse_unknown(&mut self, service: &ServiceName, base: &TaskDefinition) {

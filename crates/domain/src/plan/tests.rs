@@ -212,6 +212,27 @@ fn a_service_is_left_alone_only_if_its_task_definition_and_its_tasks_agree() {
 }
 
 #[test]
+fn an_untouched_component_is_not_restarted_only_to_name_its_digest() {
+    let pipeline = exchange();
+    let mut world = world(&pipeline);
+    up_to_date(&mut world, &pipeline, "exchange-client-web");
+    let client = service(&mut world, "exchange-client-web");
+    let running = client.running.as_mut().unwrap();
+    let image = "111122223333.dkr.ecr.us-west-2.amazonaws.com/exchange-client-59deea6:sha-1".to_owned();
+    running.body = running.body.with_images(&[(app(), image)].into()).unwrap();
+    let change = |source: ComponentSource| {
+        let mut release = release(&pipeline);
+        release.components.get_mut(&"client".parse().unwrap()).unwrap().source = source;
+        let plan = build(&pipeline, &pipeline.stages[0], &release, &world).unwrap();
+        plan.terms.service(&"exchange-client-web".parse().unwrap()).unwrap().change
+    };
+    let stage = pipeline.stages[0].name.clone();
+    assert_eq!(change(ComponentSource::Baseline { stage: stage.clone() }), Change::NoChange);
+    assert_eq!(change(ComponentSource::Carried { stage }), Change::NoChange);
+    assert_eq!(change(ComponentSource::Built), Change::Deploy);
+}
+
+#[test]
 fn t42_everything_that_stands_in_the_way_is_said_at_once_with_advice() {
     let pipeline = exchange();
     let mut world = world(&pipeline);
