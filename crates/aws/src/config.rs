@@ -21,3 +21,18 @@ pub async fn connect() -> SdkConfig {
         .load()
         .await
 }
+
+/// A configuration whose calls all go to one address, under made-up credentials: a stand-in for AWS in tests.
+#[cfg(feature = "testing")]
+pub fn connect_to(address: &str) -> SdkConfig {
+    use aws_config::Region;
+    use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+    let credentials = Credentials::new("test", "test", None, None, "testing");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(address)
+        .region(Region::new("us-west-2"))
+        .retry_config(RetryConfig::disabled())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}

@@ -14,6 +14,8 @@ mod testing;
 
 pub use aws_config::SdkConfig;
 pub use config::connect;
+#[cfg(feature = "testing")]
+pub use config::connect_to;
 pub use dead_letters::SqsDeadLetters;
 pub use dynamodb::{ApprovalsTable, LocksTable, ReleasesTable};
 pub use ecr::EcrRegistry;

@@ -28,6 +28,12 @@ impl HttpRequest {
         Self { headers: headers.collect(), body: body.into(), is_base64 }
     }
 
+    /// The same with another body.
+    #[cfg(test)]
+    pub(crate) fn with_body(self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self }
+    }
+
     /// Reads an event of the HTTP API.
     pub(crate) fn read(event: Value) -> Result<Self, serde_json::Error> {
         let event: ApiGatewayV2httpRequest = serde_json::from_value(event)?;

@@ -33,6 +33,8 @@ mod routes;
 mod runtime;
 mod settings;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod wiring;
 
 pub use clock::WorldClock;

@@ -29,8 +29,11 @@ pub struct Wiring {
 
 impl Wiring {
     /// Sets AWS up from the environment.
-    pub async fn load(settings: Settings, mask: Mask) -> Self {
-        let aws = gantry_aws::connect().await;
+    pub(crate) async fn load(settings: Settings, mask: Mask) -> Self {
+        Self::on(gantry_aws::connect().await, settings, mask)
+    }
+
+    pub(crate) fn on(aws: SdkConfig, settings: Settings, mask: Mask) -> Self {
         let secrets = Arc::new(MaskedSecrets::new(SecretsManager::new(&aws), mask));
         Self { sessions: Arc::new(StageSessions::new(&aws)), settings, aws, secrets }
     }

@@ -1,42 +1,49 @@
 //! `POST /github/webhook`.
 
+use std::sync::Arc;
+
+use gantry_aws::{ReleasesTable, SecretsManager, SfnStart};
 use gantry_domain::pipeline::Pipeline;
-use gantry_integrations::github::{Heard, parse};
+use gantry_integrations::github::{GitHubClient, Heard, parse};
 use gantry_steps::github_webhook::{GitHubWebhook, GitHubWebhookOutput};
 use gantry_steps::intake::{Intake, Looked};
-use gantry_steps::ports::store::{Candidates, Deliveries, Releases};
-use gantry_steps::ports::{Clock, Compare, Secrets, StartRelease};
 use serde_json::json;
 
 use super::{Failure, Route, signing_secret};
+use crate::clock::WorldClock;
+use crate::diagnostic::SetupError;
 use crate::http::{HttpAnswer, HttpRequest};
+use crate::mask::MaskedSecrets;
+use crate::wiring::Wiring;
 
 /// GitHub sends up to 25 MB, Lambda takes 6 MB of event: what gets here at all fits, and is taken.
 const LIMIT: usize = 6 * 1024 * 1024;
 
 /// What is behind the door.
-pub struct GitHubDoor<'a> {
-    /// Where the webhook's secret is read.
-    pub secrets: &'a dyn Secrets,
-    /// The webhook secret's ARN.
-    pub webhook_secret: &'a str,
-    /// The configuration.
-    pub pipeline: &'a Pipeline,
-    /// Facts about commits.
-    pub candidates: &'a dyn Candidates,
-    /// Which commits have been claimed.
-    pub releases: &'a dyn Releases,
-    /// Starts releases.
-    pub start: &'a dyn StartRelease,
-    /// Deliveries dealt with.
-    pub deliveries: &'a dyn Deliveries,
-    /// Tells what changed.
-    pub compare: &'a dyn Compare,
-    /// World time.
-    pub clock: &'a dyn Clock,
+pub struct GitHubDoor {
+    secrets: Arc<MaskedSecrets<SecretsManager>>,
+    webhook_secret: String,
+    pipeline: Pipeline,
+    table: ReleasesTable,
+    start: SfnStart,
+    compare: GitHubClient,
+    clock: WorldClock,
 }
 
-impl GitHubDoor<'_> {
+impl GitHubDoor {
+    /// Wired as the settings say.
+    pub fn wire(wiring: &Wiring) -> Result<Self, SetupError> {
+        Ok(Self {
+            secrets: wiring.secrets(),
+            webhook_secret: wiring.settings().github_webhook_secret()?,
+            pipeline: wiring.pipeline()?,
+            table: wiring.releases()?,
+            start: wiring.start()?,
+            compare: wiring.compare()?,
+            clock: wiring.clock()?,
+        })
+    }
+
     /// Answers one request.
     pub async fn answer(&self, request: &HttpRequest) -> HttpAnswer {
         self.open(request).await.unwrap_or_else(|failure| failure.answer(Route::GitHubWebhook))
@@ -44,7 +51,7 @@ impl GitHubDoor<'_> {
 
     async fn open(&self, request: &HttpRequest) -> Result<HttpAnswer, Failure> {
         let body = request.body(LIMIT)?;
-        let secret = signing_secret(self.secrets, self.webhook_secret).await?;
+        let secret = signing_secret(&*self.secrets, &self.webhook_secret).await?;
         let verified = body.from_github(request.header("x-hub-signature-256"), &secret)?;
         let header =
             |name| request.header(name).ok_or_else(|| Failure::Unclear(format!("header {name} is missing")));
@@ -63,8 +70,9 @@ impl GitHubDoor<'_> {
     }
 
     fn step(&self) -> GitHubWebhook<'_> {
-        let Self { pipeline, candidates, releases, start, deliveries, compare, clock, .. } = *self;
-        GitHubWebhook { intake: Intake { pipeline, candidates, releases, start }, deliveries, compare, clock }
+        let Self { pipeline, table, start, compare, clock, .. } = self;
+        let intake = Intake { pipeline, candidates: table, releases: table, start };
+        GitHubWebhook { intake, deliveries: table, compare, clock }
     }
 }
 
