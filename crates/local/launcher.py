@@ -70,6 +70,24 @@ replace(eventbridge._put_events, "__defaults__", (True,))
 replace(eventbridge, "_SCHEDULER_TICK_INTERVAL", 0.5)
 replace(scheduler, "_SCHEDULE_TICK_INTERVAL", 0.5)
 
+# Code is unpacked when it is deployed, as Lambda does it, and not while the first call waits.
+from concurrent.futures import ThreadPoolExecutor  # noqa: E402
+
+from ministack.services import lambda_svc  # noqa: E402
+
+unpacking = ThreadPoolExecutor(max_workers=1)
+fetch_code = lambda_svc._fetch_code_from_s3
+
+
+def fetch_and_unpack(*args, **kwargs):
+    code = fetch_code(*args, **kwargs)
+    if code:
+        unpacking.submit(lambda_svc._provided_runtime_code_dir, code)
+    return code
+
+
+replace(lambda_svc, "_fetch_code_from_s3", fetch_and_unpack)
+
 from ministack.app import main  # noqa: E402
 
 print(port, flush=True)

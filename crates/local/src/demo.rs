@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use gantry_simulator::slack::PostRate;
-use jiff::Timestamp;
-use tokio::sync::watch;
+use gantry_simulator::slack::{Message, PostRate};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::deeds::{Change, PATIENCE};
 use crate::places;
+use crate::road::roads;
 use crate::story::Story;
 use crate::world::{World, WorldOptions};
 
@@ -71,42 +72,54 @@ pub async fn run(options: DemoOptions) -> Result<ExitCode> {
         begun.elapsed().as_secs_f64(),
         world.page_url()
     );
-    let teller = tell(&world);
-    let outcome = tokio::select! {
-        outcome = play(&world, options, begun) => outcome,
-        _ = tokio::signal::ctrl_c() => Ok(interrupted(options)),
+    let teller = Teller::begin(&world);
+    let end = tokio::select! {
+        end = play(&world, options, begun) => end.map(Some),
+        _ = tokio::signal::ctrl_c() => Ok(None),
     };
-    teller.abort();
-    if !matches!(&outcome, Ok(code) if *code == ExitCode::SUCCESS) {
+    teller.end().await;
+    let code = match &end {
+        Ok(end) => verdict(end.as_deref(), options.decision, begun),
+        Err(_) => ExitCode::FAILURE,
+    };
+    if code == ExitCode::FAILURE {
         eprintln!("\n{}", world.diagnosis().await);
     }
     println!("Ending the local world.");
-    outcome
+    end.map(|_| code)
 }
 
-/// Ctrl-C is the usual end of a demo that waits for people, and a broken off one that does not.
-fn interrupted(options: DemoOptions) -> ExitCode {
-    if options.decision.is_some() { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
+/// Says how the release ended, if the demo was about that. Ctrl-C is the usual end of a demo that waits for people.
+fn verdict(end: Option<&str>, decision: Option<Decision>, begun: Instant) -> ExitCode {
+    match (end, decision) {
+        (Some(end), Some(decision)) => {
+            let wanted = decision.wanted_end();
+            println!("\n    {end} after {:.1} s, {wanted} was wanted\n", begun.elapsed().as_secs_f64());
+            if end == wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        (None, Some(_)) => ExitCode::from(INTERRUPTED),
+        (_, None) => ExitCode::SUCCESS,
+    }
 }
 
-async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<ExitCode> {
+/// Plays the story to its end, which it returns. Without a decision given it has none.
+async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<String> {
     let change =
         Change { message: "Show the spread in the order book".to_owned(), ..Change::of(["backend"]) };
     let sha = world.push_commit(&change).await?;
-    println!("{} Dana pushed {} to main: {}", stamp(world), short(&sha), change.message);
+    println!("{} Dana pushed {} to main: {}", stamp(passed(world)), short(&sha), change.message);
     world.end_workflows("backend", &sha, "success").await?;
-    println!("{} its workflow succeeded", stamp(world));
+    println!("{} its workflow succeeded", stamp(passed(world)));
     let pushed_at = world.simulation.clock.now();
     world.push_image("backend", &sha, &change.labels)?;
-    println!("{} CI pushed its image", stamp(world));
+    println!("{} CI pushed its image", stamp(passed(world)));
     figure_first_call(world, pushed_at).await?;
 
     let question = world.wait_for_question(&sha, APPROVE).await?;
     println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
     let Some(decision) = options.decision else {
         println!("    Approve or reject on {} (Ctrl-C ends the demo)\n", world.page_url());
-        std::future::pending::<()>().await;
-        return Ok(ExitCode::SUCCESS);
+        return std::future::pending().await;
     };
     let approver = world
         .pipeline()
@@ -125,11 +138,12 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Exi
         }
     };
     let road = world.wait_for_end(&sha).await?;
-    // The last message may come after the end.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let end = road.end.unwrap_or_default();
-    println!("\n    {} after {:.1} s, {} wanted", end, begun.elapsed().as_secs_f64(), decision.wanted_end());
-    Ok(if end == decision.wanted_end() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // The last message may come a moment after the end; a demo does not fail for want of it.
+    let is_last = |message: &Message| {
+        message.thread_ts.is_some() && message.words().contains(&format!("Release `{}`", road.id))
+    };
+    let _ = world.simulation.slack.wait_for_message_within(Duration::from_secs(10), is_last).await;
+    Ok(road.end.unwrap_or_default())
 }
 
 /// Prints how long Gantry took from the event to its first question to ECS, in real time.
@@ -145,41 +159,61 @@ async fn figure_first_call(world: &World, pushed_at: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Prints what happens, until it is aborted.
-fn tell(world: &World) -> JoinHandle<()> {
-    let (scale, clock) = (world.scale(), world.simulation.clock);
-    let begun = clock.now();
-    let mut story = Story::default();
-    let (ecs, slack) = (world.simulation.ecs.clone(), world.simulation.slack.clone());
-    let mut sight = world.executions.subscribe();
-    let mut services: watch::Receiver<u64> = ecs.subscribe();
-    let mut channel = slack.subscribe();
-    story.services(&ecs.snapshot());
-    tokio::spawn(async move {
-        loop {
-            let lines = tokio::select! {
-                Ok(()) = sight.changed() => story.releases(&crate::road::roads(&sight.borrow_and_update(), scale)),
-                Ok(()) = services.changed() => {
-                    services.mark_unchanged();
-                    story.services(&ecs.snapshot())
-                }
-                Ok(()) = channel.changed() => {
-                    channel.mark_unchanged();
-                    story.messages(&slack.messages())
-                }
-                else => return,
-            };
-            let passed = clock.now().duration_since(begun).as_secs();
-            for line in lines {
-                println!("{:>3}:{:02} {line}", passed / 60, passed % 60);
-            }
-        }
-    })
+/// Prints what happens until it is told to stop; then once more what happened last.
+struct Teller {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
-fn stamp(world: &World) -> String {
-    let passed = world.simulation.clock.now().duration_since(world.scale().origin()).as_secs();
-    format!("{:>3}:{:02}", passed / 60, passed % 60)
+impl Teller {
+    fn begin(world: &World) -> Self {
+        let (stop, mut stopped) = oneshot::channel();
+        let (scale, clock) = (world.scale(), world.simulation.clock);
+        let (ecs, slack) = (world.simulation.ecs.clone(), world.simulation.slack.clone());
+        let mut sight = world.executions.subscribe();
+        let (mut services, mut channel) = (ecs.subscribe(), slack.subscribe());
+        let mut story = Story::default();
+        story.services(&ecs.snapshot());
+        let task = tokio::spawn(async move {
+            let mut last = false;
+            while !last {
+                tokio::select! {
+                    Ok(()) = sight.changed() => {}
+                    Ok(()) = services.changed() => {}
+                    Ok(()) = channel.changed() => {}
+                    _ = &mut stopped => last = true,
+                }
+                let passed = clock.now().duration_since(scale.origin());
+                let roads = roads(&sight.borrow_and_update(), scale);
+                services.mark_unchanged();
+                channel.mark_unchanged();
+                let told = [
+                    story.releases(&roads),
+                    story.services(&ecs.snapshot()),
+                    story.messages(&slack.messages()),
+                ];
+                for line in told.concat() {
+                    println!("{} {line}", stamp(passed));
+                }
+            }
+        });
+        Self { stop, task }
+    }
+
+    async fn end(self) {
+        // Both only fail when the task is gone already.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+fn passed(world: &World) -> SignedDuration {
+    world.simulation.clock.now().duration_since(world.scale().origin())
+}
+
+/// World time since the beginning, in minutes and seconds.
+fn stamp(passed: SignedDuration) -> String {
+    format!("{:>3}:{:02}", passed.as_secs() / 60, passed.as_secs() % 60)
 }
 
 fn short(sha: &str) -> &str {

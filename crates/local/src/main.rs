@@ -24,7 +24,7 @@ enum Command {
         #[arg(long)]
         reject: bool,
         /// How many times as fast as real time the world runs (1 to 10000).
-        #[arg(long, default_value_t = 60.0)]
+        #[arg(long, default_value_t = 100.0)]
         factor: f64,
     },
 }

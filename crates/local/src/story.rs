@@ -101,13 +101,33 @@ impl Story {
             if known.as_ref() == Some(&words) {
                 continue;
             }
-            let head = if known.is_some() { "Slack, changed" } else { "Slack" };
-            for (index, line) in words.lines().filter(|line| !line.trim().is_empty()).enumerate() {
-                lines.push(format!("{:<14} {line}", if index == 0 { head } else { "" }));
+            // What changed stands at the top.
+            let (head, shown) = if known.is_some() { ("Slack, changed", 3) } else { ("Slack", usize::MAX) };
+            for (index, line) in words.lines().filter(|line| !line.trim().is_empty()).take(shown).enumerate()
+            {
+                lines.push(format!("{:<14} {}", if index == 0 { head } else { "" }, readable(line)));
             }
         }
         lines
     }
+}
+
+/// Slack's links and dates as their text.
+fn readable(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('<') {
+        text.push_str(before);
+        let Some((inside, behind)) = after.split_once('>') else {
+            text.push('<');
+            rest = after;
+            break;
+        };
+        text.push_str(inside.rsplit('|').next().unwrap_or(inside));
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
 }
 
 fn told_as(state: &str) -> Option<&'static str> {
@@ -150,6 +170,13 @@ mod tests {
             left_at: None,
             status: "running",
         }
+    }
+
+    #[test]
+    fn links_and_dates_are_told_as_their_text() {
+        let line =
+            "<@U0ADA> may decide, until <!date^17^{date}|05:41 UTC> at <http://127.0.0.1/|here> if 1 < 2";
+        assert_eq!(readable(line), "@U0ADA may decide, until 05:41 UTC at here if 1 < 2");
     }
 
     #[test]
