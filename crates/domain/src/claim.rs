@@ -125,7 +125,18 @@ pub struct Untouched<'a> {
     /// What passed, stage by stage in the order of the pipeline, newest first.
     pub histories: Vec<Vec<History>>,
     /// What the first stage runs, when Gantry has never deployed the component.
-    pub baseline: Option<(StageName, Digest)>,
+    pub baseline: Option<Baseline>,
+}
+
+/// What a stage runs that Gantry never deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// The stage.
+    pub stage: StageName,
+    /// What it runs.
+    pub digest: Digest,
+    /// The commit it was built from, where a tag of the image tells.
+    pub commit: Option<CommitSha>,
 }
 
 /// What an untouched component runs in the new release. `None`: nothing is known to run.
@@ -142,11 +153,11 @@ pub fn carry(component: &Component, known: &Untouched<'_>) -> Option<ReleasedCom
         })
     };
     let from_baseline = || {
-        known.baseline.as_ref().map(|(stage, digest)| ReleasedComponent {
+        known.baseline.as_ref().map(|baseline| ReleasedComponent {
             repository: component.repository.clone(),
-            digest: digest.clone(),
-            commit: None,
-            source: ComponentSource::Baseline { stage: stage.clone() },
+            digest: baseline.digest.clone(),
+            commit: baseline.commit.clone(),
+            source: ComponentSource::Baseline { stage: baseline.stage.clone() },
         })
     };
     under_way.or_else(from_history).or_else(from_baseline)

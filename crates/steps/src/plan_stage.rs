@@ -3,8 +3,12 @@
 //! Called twice for a stage: before the gate, and again under the lock, where the hash that people agreed to is
 //! compared. Writes nothing to the stage.
 
+use std::collections::BTreeMap;
+
 use gantry_domain::ErrorName;
-use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName};
+use gantry_domain::image_event::commit_of_tag;
+use gantry_domain::names::{CommitSha, Digest, ExecutionArn, PlanHash, ReleaseId, RepositoryName, StageName};
+use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::{Pipeline, Stage};
 use gantry_domain::plan::{self, Change, ObservedStage, Plan, PlanError, PlanHashError};
 use gantry_domain::verified::BaselineEntry;
@@ -12,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::StepError;
 use crate::observe::observe_pipeline;
-use crate::ports::store::{Locks, Plans, Releases, Verified};
-use crate::ports::{Clock, ObserveStage, PortError, StageScope};
+use crate::ports::store::{Locks, NewNotice, Plans, Releases, Verified};
+use crate::ports::{Clock, ObserveStage, PortError, Registry, StageScope};
 
 /// What the state gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,8 @@ pub struct StepLabel {
     pub kind: String,
     /// For people who look at the execution.
     pub label: String,
+    /// Does it change what the stage runs or holds? If it may have begun, the stage is no longer clean.
+    pub writes: bool,
 }
 
 /// Why there is no plan.
@@ -117,6 +123,8 @@ pub struct PlanStage<'a> {
     pub verified: &'a dyn Verified,
     /// The stage.
     pub observe: &'a dyn ObserveStage,
+    /// Its registry: asked which commit the images that run were built from, for people to read.
+    pub registry: &'a dyn Registry,
     /// World time.
     pub clock: &'a dyn Clock,
 }
@@ -139,10 +147,14 @@ impl PlanStage<'_> {
         let scope = StageScope::observing(stage, &release.id);
         let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
         let observed = ObservedStage { at: self.clock.now(), services };
-        let plan = plan::build(self.pipeline, stage, &release, &observed)?;
+        let mut plan = plan::build(self.pipeline, stage, &release, &observed)?;
+        self.note_commits(&scope, &mut plan).await?;
         self.note_baselines(&plan).await?;
         let plan_hash = self.plans.put(&plan).await?;
         let moved = self.moved(input.approved_hash.as_ref(), &plan_hash, &plan).await?;
+        if let Some(approved) = input.approved_hash.as_ref().filter(|_| !moved.is_empty()) {
+            self.void(&release.id, &stage.name, approved, &moved).await?;
+        }
         let steps: Vec<StepLabel> = plan.terms.steps.iter().map(StepLabel::of).collect();
         let changes = plan.terms.services.iter().filter(|service| service.change == Change::Deploy).count();
         Ok(PlanStageOutput { plan_hash, step_count: steps.len(), steps, changes, moved })
@@ -182,9 +194,61 @@ impl PlanStage<'_> {
     }
 }
 
+impl PlanStage<'_> {
+    /// Notes which commit each running image was built from, where a tag of it tells.
+    async fn note_commits(&self, scope: &StageScope, plan: &mut Plan) -> Result<(), PortError> {
+        let mut known: BTreeMap<(&RepositoryName, &Digest), Option<CommitSha>> = BTreeMap::new();
+        for (service, observation) in plan.terms.services.iter().zip(&mut plan.observations) {
+            let Some(digest) = &service.running_digest else { continue };
+            let image = (&service.repository, digest);
+            if !known.contains_key(&image) {
+                known.insert(image, commit_of_image(self.registry, scope, image.0, image.1).await?);
+            }
+            observation.running_commit = known.get(&image).cloned().flatten();
+        }
+        Ok(())
+    }
+
+    /// Tells people that what they agreed to no longer counts. A plan that changed nothing was never asked about.
+    async fn void(
+        &self,
+        release: &ReleaseId,
+        stage: &StageName,
+        approved: &PlanHash,
+        moved: &[String],
+    ) -> Result<(), PortError> {
+        let log = self.releases.log(release).await?;
+        let asked = log.into_iter().rev().find_map(|entry| match entry.notice {
+            Notice::ApprovalRequested { approval, stage: of, plan, .. }
+                if of == *stage && plan == *approved =>
+            {
+                Some(approval)
+            }
+            _ => None,
+        });
+        let Some(approval) = asked else { return Ok(()) };
+        let notice = Notice::ApprovalVoided { approval, stage: stage.clone(), moved: moved.to_vec() };
+        self.releases.append(release, &NewNotice::new(self.clock.now(), notice)).await.map(drop)
+    }
+}
+
+/// The commit that a tag of an image names in full. For people: nothing is decided by it.
+pub(crate) async fn commit_of_image(
+    registry: &dyn Registry,
+    scope: &StageScope,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<CommitSha>, PortError> {
+    let image = registry.image(scope, repository, digest).await?;
+    let tags = image.into_iter().flat_map(|image| image.tags);
+    Ok(tags
+        .filter_map(|tag| commit_of_tag(tag.as_str()))
+        .find_map(|commit| CommitSha::new(commit.as_str()).ok()))
+}
+
 impl StepLabel {
     fn of(step: &plan::PlanStep) -> Self {
-        Self { kind: step.kind().to_owned(), label: step.label() }
+        Self { kind: step.kind().to_owned(), label: step.label(), writes: step.writes() }
     }
 }
 

@@ -169,3 +169,6 @@ fn passed(plan: &Plan) -> Notice {
         passed,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,16 @@ fn main() -> ExitCode {
     gantry_lambda::task(
         "plan-stage",
         async |wiring| {
-            Ok((wiring.pipeline()?, wiring.releases()?, wiring.locks()?, wiring.stage(), wiring.clock()?))
+            Ok((
+                wiring.pipeline()?,
+                wiring.releases()?,
+                wiring.locks()?,
+                wiring.stage(),
+                wiring.registry(),
+                wiring.clock()?,
+            ))
         },
-        async |(pipeline, releases, locks, stage, clock), input| {
+        async |(pipeline, releases, locks, stage, registry, clock), input| {
             PlanStage {
                 pipeline,
                 releases,
@@ -18,6 +25,7 @@ fn main() -> ExitCode {
                 locks,
                 verified: releases,
                 observe: stage,
+                registry,
                 clock,
             }
             .run(input)

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::names::{
-    ClusterName, ComponentName, ConfigHash, ContainerName, Digest, NameError, PlanHash, Region, ReleaseId,
-    RepositoryName, RoleArn, ServiceDeploymentArn, ServiceName, StageName, StepName, TaskDefinitionArn,
+    ClusterName, CommitSha, ComponentName, ConfigHash, ContainerName, Digest, NameError, PlanHash, Region,
+    ReleaseId, RepositoryName, RoleArn, ServiceDeploymentArn, ServiceName, StageName, StepName,
+    TaskDefinitionArn,
 };
 use crate::pipeline::Check;
 
@@ -174,9 +175,20 @@ pub struct ServiceObservation {
     pub desired_count: u32,
     /// Its service deployments so far: ours is none of these.
     pub known_deployments: Vec<ServiceDeploymentArn>,
+    /// The commit that the running image was built from, where a tag of it tells. For people only.
+    pub running_commit: Option<CommitSha>,
 }
 
 impl PlanStep {
+    /// Does it change what the stage runs or holds? A backup or a check does not.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Wave { .. } => true,
+            Self::Task(task) => task.purpose == TaskPurpose::Migration,
+            Self::Checks { .. } => false,
+        }
+    }
+
     /// The kind, as the state machine's Choice reads it: `task`, `wave` or `checks`.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -250,3 +250,6 @@ fn random_id() -> Result<ApprovalId, AskApprovalError> {
     getrandom::fill(&mut bits).map_err(|source| AskApprovalError::Random { source })?;
     ApprovalId::new(hex::encode(bits)).map_err(|source| AskApprovalError::Id { source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use gantry_domain::approval::Approval;
 use gantry_domain::names::{CommitSha, ComponentName, Digest, ReleaseId, StageName, StepName};
 use gantry_domain::notice::{ComponentChange, Notice};
 use gantry_domain::pipeline::{CheckKind, Stage};
-use gantry_domain::plan::{Change, Plan, PlanStep, PlannedService, TaskPurpose};
+use gantry_domain::plan::{Change, Plan, PlanStep, PlannedService, ServiceObservation, TaskPurpose};
 use gantry_domain::release::{Release, ReleasedComponent};
 
 use super::AskApproval;
@@ -62,6 +62,11 @@ impl AskApproval<'_> {
             Some(digest) => self.commit_of(&plan.terms.stage, component, digest).await?,
             None => None,
         };
+        let from_commit = from_commit.or_else(|| {
+            let of_shown =
+                |seen: &&ServiceObservation| shown.iter().any(|service| service.service == seen.service);
+            plan.observations.iter().filter(of_shown).find_map(|seen| seen.running_commit.clone())
+        });
         let migration = plan.terms.steps.iter().any(|step| match step {
             PlanStep::Task(task) => {
                 task.purpose == TaskPurpose::Migration && task.component.as_ref() == Some(component)

@@ -218,3 +218,6 @@ impl ClaimRelease<'_> {
         Ok(StageScope::observing(self.first_stage()?, release))
     }
 }
+
+#[cfg(test)]
+mod tests;

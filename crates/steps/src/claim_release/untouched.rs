@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use gantry_domain::claim::{Untouched, carry};
-use gantry_domain::ecs::Revision;
+use gantry_domain::claim::{Baseline, Untouched, carry};
+use gantry_domain::ecs::ContainerImage;
 use gantry_domain::names::{ComponentName, Digest, ReleaseId, ServiceName};
 use gantry_domain::pipeline::Component;
 use gantry_domain::release::{Release, ReleasedComponent};
 use gantry_domain::verified::History;
 
 use super::{ClaimRelease, ClaimReleaseError};
+use crate::observe::{digest_of, running_images};
+use crate::plan_stage::commit_of_image;
 use crate::ports::store::StoredRelease;
 
 /// How many rows back something to carry is looked for.
@@ -34,8 +36,7 @@ impl ClaimRelease<'_> {
             let carried = match carry(component, &known) {
                 Some(carried) => Some(carried),
                 None => {
-                    known.baseline =
-                        Some((self.first_stage()?.name.clone(), self.baseline(id, component).await?));
+                    known.baseline = Some(self.baseline(id, component).await?);
                     carry(component, &known)
                 }
             };
@@ -86,8 +87,19 @@ impl ClaimRelease<'_> {
         Ok(histories)
     }
 
-    /// The digest that all services of the component run in the first stage.
-    async fn baseline(&self, id: &ReleaseId, component: &Component) -> Result<Digest, ClaimReleaseError> {
+    /// What all services of the component run in the first stage.
+    async fn baseline(&self, id: &ReleaseId, component: &Component) -> Result<Baseline, ClaimReleaseError> {
+        let digest = self.running_digest(id, component).await?;
+        let scope = self.scope(id)?;
+        let commit = commit_of_image(self.registry, &scope, &component.repository, &digest).await?;
+        Ok(Baseline { stage: self.first_stage()?.name.clone(), digest, commit })
+    }
+
+    async fn running_digest(
+        &self,
+        id: &ReleaseId,
+        component: &Component,
+    ) -> Result<Digest, ClaimReleaseError> {
         let scope = self.scope(id)?;
         let names: Vec<ServiceName> = component.services().cloned().collect();
         let services = self.stage.services(&scope, &names).await?;
@@ -97,12 +109,15 @@ impl ClaimRelease<'_> {
             let service = services.iter().find(|service| service.name == *name).ok_or_else(|| {
                 ClaimReleaseError::NoSuchService { service: name.clone(), component: component.name.clone() }
             })?;
-            let revisions = self.stage.revisions(&scope, &service.revisions).await?;
-            let digest = revisions
-                .iter()
-                .filter(|revision| Some(&revision.task_definition) == service.task_definition.as_ref())
-                .find_map(|revision| digest_of(revision, component))
-                .ok_or_else(|| unclear(format!("ECS does not tell the digest that {name} runs")))?;
+            let images = running_images(self.stage, &scope, service).await?;
+            let mut digests = images.iter().filter(|image| is_of(image, component)).map(digest_of);
+            let digest = match (digests.next().flatten(), digests.next()) {
+                (Some(digest), None) => digest,
+                (None, _) => return Err(unclear(format!("ECS does not tell the digest that {name} runs"))),
+                (Some(_), Some(_)) => {
+                    return Err(unclear(format!("{name} runs several images of it at once")));
+                }
+            };
             if common.as_ref().is_some_and(|common| *common != digest) {
                 return Err(unclear("its services run different images".to_owned()));
             }
@@ -112,18 +127,13 @@ impl ClaimRelease<'_> {
     }
 }
 
-/// The digest of the component's image in a revision: as ECS resolved it, or as the task definition names it.
-fn digest_of(revision: &Revision, component: &Component) -> Option<Digest> {
-    let repository = component.repository.as_str();
-    let image = revision.images.iter().find(|image| {
-        if component.containers.is_empty() {
-            let name = image.image.split(['@']).next().unwrap_or_default();
-            let path = name.split_once('/').map_or(name, |(_, path)| path);
-            path.split(':').next() == Some(repository)
-        } else {
-            component.containers.contains(&image.container)
-        }
-    })?;
-    let named = || image.image.split_once('@').and_then(|(_, digest)| Digest::new(digest).ok());
-    image.digest.clone().or_else(named)
+/// Is this container's image the component's?
+fn is_of(image: &ContainerImage, component: &Component) -> bool {
+    if component.containers.is_empty() {
+        let name = image.image.split('@').next().unwrap_or_default();
+        let path = name.split_once('/').map_or(name, |(_, path)| path);
+        path.split(':').next() == Some(component.repository.as_str())
+    } else {
+        component.containers.contains(&image.container)
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ports::store::LogEntry;
 use crate::testing::{Fault, Road, given, road};
 
 #[tokio::test]
@@ -9,8 +10,11 @@ async fn the_plan_is_kept_under_its_hash_and_told_in_few_words() {
     assert_eq!((output.changes, output.step_count, output.moved.len()), (6, output.steps.len(), 0));
     assert_eq!(
         output.steps[0],
-        StepLabel { kind: "task".to_owned(), label: "backend: backup backup".to_owned() }
+        StepLabel { kind: "task".to_owned(), label: "backend: backup backup".to_owned(), writes: false }
     );
+    let writes: Vec<&str> =
+        output.steps.iter().filter(|step| step.writes).map(|step| step.label.as_str()).collect();
+    assert_eq!(writes.len(), 7, "the migration and six waves: {writes:?}");
     let plan = road.plan_of(&output.plan_hash).await;
     assert_eq!(plan.terms.hash().unwrap(), output.plan_hash);
     assert_eq!(road.stage.written(), Vec::<String>::new(), "planning changes nothing");
@@ -53,6 +57,31 @@ async fn what_moved_since_the_approval_is_said() {
     let output = road.plan(again()).await.unwrap();
     assert_ne!(output.plan_hash, approved);
     assert_eq!(output.moved, ["web runs web:2 now, not web:1."]);
+    let told =
+        |log: Vec<LogEntry>| log.iter().filter(|entry| entry.key.starts_with("approval-voided")).count();
+    assert_eq!(told(road.store.log(&road.release.id).await.unwrap()), 0, "nobody had been asked");
+}
+
+#[tokio::test]
+async fn people_whose_word_no_longer_counts_are_told_once() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let approved =
+        road.plan(PlanStageInput { under_lock: false, ..road.plan_input() }).await.unwrap().plan_hash;
+    road.is_asked(&approved).await;
+    road.stage.somebody_deploys("web");
+    clock.pass(crate::testing::TAKES);
+    for _ in 0..2 {
+        let again = PlanStageInput { approved_hash: Some(approved.clone()), ..road.plan_input() };
+        assert_eq!(road.plan(again).await.unwrap().moved.len(), 1);
+    }
+    let log = road.store.log(&road.release.id).await.unwrap();
+    let voided: Vec<&LogEntry> =
+        log.iter().filter(|entry| entry.key.starts_with("approval-voided")).collect();
+    assert_eq!(voided.len(), 1);
+    assert!(
+        matches!(&voided[0].notice, Notice::ApprovalVoided { moved, .. } if moved[0].starts_with("web runs"))
+    );
 }
 
 #[tokio::test]
@@ -120,4 +149,19 @@ async fn errors_of_the_stage_keep_their_names() {
     assert_eq!(road.plan(road.plan_input()).await.unwrap_err().name(), ErrorName::Unavailable);
     road.stage.deny("deployments_of");
     assert_eq!(road.plan(road.plan_input()).await.unwrap_err().name(), ErrorName::AccessDenied);
+}
+
+#[tokio::test]
+async fn people_can_read_which_commit_runs_now() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let tags = ["branch-main", "sha-aaaaaaa", &format!("sha-{}", "a".repeat(40))];
+    road.registry.push(&"exchange-backend-f899186".parse().unwrap(), &given::digest('a'), &tags);
+    let plan = road.plan_of(&road.plan(road.plan_input()).await.unwrap().plan_hash).await;
+    let commit = |service: &str| {
+        let found = plan.observations.iter().find(|seen| seen.service.as_str() == service);
+        found.unwrap().running_commit.clone()
+    };
+    assert_eq!(commit("web"), Some(given::commit('a')));
+    assert_eq!(commit("exchange-client-web"), None, "no tag tells");
 }

@@ -2,14 +2,15 @@
 
 use gantry_domain::lock::Lock;
 use gantry_domain::names::{ExecutionArn, PlanHash, StageName};
+use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
 use gantry_domain::plan::{Plan, PlanStep};
 use gantry_domain::release::Release;
 
-use super::{FakeClock, FakeStage, MemoryStore, given};
+use super::{FakeClock, FakeRegistry, FakeStage, MemoryStore, given};
 use crate::plan_stage::{PlanStage, PlanStageError, PlanStageInput, PlanStageOutput};
 use crate::ports::Clock as _;
-use crate::ports::store::{Locks as _, Plans as _};
+use crate::ports::store::{Locks as _, NewNotice, Plans as _, Releases as _};
 use crate::start_deployments::{StartDeployments, StartDeploymentsInput};
 use crate::start_task::{StartTask, StartTaskInput};
 
@@ -19,6 +20,7 @@ pub(crate) struct Road<'a> {
     pub(crate) release: Release,
     pub(crate) store: MemoryStore,
     pub(crate) stage: FakeStage<'a>,
+    pub(crate) registry: FakeRegistry,
     pub(crate) clock: &'a FakeClock,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Road<'a> {
         let stage = FakeStage::running(&pipeline, &given::digest('a'), clock);
         let store = MemoryStore::default();
         store.given_release(&release);
-        let road = Self { pipeline, release, store, stage, clock };
+        let road = Self { pipeline, release, store, stage, registry: FakeRegistry::default(), clock };
         road.lock(&road.release.execution).await;
         road
     }
@@ -76,9 +78,10 @@ impl<'a> Road<'a> {
     }
 
     pub(crate) async fn plan(&self, input: PlanStageInput) -> Result<PlanStageOutput, PlanStageError> {
-        let Self { pipeline, store, stage, clock, .. } = self;
+        let Self { pipeline, store, stage, registry, clock, .. } = self;
         let clock = *clock;
         let step = PlanStage {
+            registry,
             pipeline,
             releases: store,
             plans: store,
@@ -88,6 +91,23 @@ impl<'a> Road<'a> {
             clock,
         };
         step.run(input).await
+    }
+
+    /// People were asked about a plan.
+    pub(crate) async fn is_asked(&self, plan: &PlanHash) {
+        let question = Notice::ApprovalRequested {
+            approval: "0".repeat(32).parse().unwrap(),
+            stage: self.name(),
+            plan: plan.clone(),
+            changes: vec![],
+            commits: vec![],
+            passed: vec![],
+            look_at: vec![],
+            approvers: vec![],
+            expires_at: self.clock.now(),
+        };
+        let notice = NewNotice::new(self.clock.now(), question);
+        self.store.append(&self.release.id, &notice).await.unwrap();
     }
 
     /// Plans, and finds the first step that is wanted.

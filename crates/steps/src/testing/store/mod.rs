@@ -99,8 +99,10 @@ impl MemoryStore {
         self.state().tell(release, new);
     }
 
-    /// Rows as if they had been recorded.
-    pub(crate) fn given_verified(&self, entries: &[VerifiedEntry]) {
-        self.state().verified.extend_from_slice(entries);
+    /// As if a person had refused to open that stage.
+    pub(crate) fn given_rejected(&self, release: &ReleaseId, stage: &str) {
+        let mut state = self.state();
+        let stored = state.releases.get_mut(release).unwrap();
+        stored.rejected = Some(StageName::new(stage).unwrap());
     }
 }
