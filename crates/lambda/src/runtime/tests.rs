@@ -115,7 +115,7 @@ async fn an_event_that_is_not_understood_goes_to_the_dead_letters_with_its_cause
     let kept = letters.kept.lock().unwrap().clone();
     let [letter] = kept.as_slice() else { panic!("{kept:?}") };
     assert_eq!(letter.function, "ecr-intake");
-    assert!(letter.cause.contains("missing field `account`"), "{letter:?}");
+    assert!(letter.cause.contains("missing field `result`"), "{letter:?}");
     assert!(letter.event.contains("aws.ecr") && !letter.event.contains("canary"), "{letter:?}");
 }
 
