@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::client::{Client, ClientError, Execution, HistoryEvent};
 
 /// How often the machines are asked, in real time.
-const POLL: Duration = Duration::from_millis(60);
+const POLL: Duration = Duration::from_millis(80);
 
 /// A state machine that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,36 +161,42 @@ impl Watcher {
     async fn look(&mut self) -> Result<bool, ClientError> {
         let mut changed = false;
         for machine in self.machines.clone() {
-            let mut listed = self.client.executions(&machine.arn).await?;
+            let mut listed = self.client.execution_statuses(&machine.arn).await?;
             listed.reverse();
-            for arn in listed {
+            for (arn, status) in listed {
                 if self.seen.get(&arn).is_none_or(|observed| observed.execution.is_running()) {
-                    changed |= self.look_at(&machine, &arn).await?;
+                    changed |= self.look_at(&machine, &arn, &status).await?;
                 }
             }
         }
         Ok(changed)
     }
 
-    async fn look_at(&mut self, machine: &Machine, arn: &str) -> Result<bool, ClientError> {
+    async fn look_at(&mut self, machine: &Machine, arn: &str, status: &str) -> Result<bool, ClientError> {
+        let known =
+            self.seen.get(arn).map(|observed| (observed.last_event, observed.execution.status == status));
+        let mut changed = false;
         // The execution before its history: an execution seen as ended has a complete history.
-        let execution = self.client.execution(arn).await?;
-        let known = self.seen.get(arn).map_or(0, |observed| observed.last_event);
-        let events = self.client.history_after(arn, known).await?;
-        let observed = self.seen.entry(arn.to_owned()).or_insert_with(|| {
-            self.order.push(arn.to_owned());
-            Observed {
-                machine: machine.name.clone(),
-                execution: execution.clone(),
-                visits: Vec::new(),
-                last_event: 0,
+        if !known.is_some_and(|(_, same_status)| same_status) {
+            let execution = self.client.execution(arn).await?;
+            changed = true;
+            match self.seen.get_mut(arn) {
+                Some(observed) => observed.execution = execution,
+                None => {
+                    self.order.push(arn.to_owned());
+                    let machine = machine.name.clone();
+                    let observed = Observed { machine, execution, visits: Vec::new(), last_event: 0 };
+                    self.seen.insert(arn.to_owned(), observed);
+                }
             }
-        });
-        let changed = observed.last_event == 0 || !events.is_empty() || observed.execution != execution;
-        observed.execution = execution;
-        for event in events {
-            observed.last_event = event.id;
-            note(&mut observed.visits, &event, self.scale);
+        }
+        let events = self.client.history_after(arn, known.map_or(0, |(event, _)| event)).await?;
+        if let Some(observed) = self.seen.get_mut(arn) {
+            for event in events {
+                changed = true;
+                observed.last_event = event.id;
+                note(&mut observed.visits, &event, self.scale);
+            }
         }
         Ok(changed)
     }

@@ -81,12 +81,19 @@ impl Client {
 
     /// ARNs of a machine's executions, newest first.
     pub async fn executions(&self, machine: &str) -> Result<Vec<String>, ClientError> {
+        Ok(self.execution_statuses(machine).await?.into_iter().map(|(arn, _)| arn).collect())
+    }
+
+    /// ARN and status of a machine's executions, newest first.
+    pub async fn execution_statuses(&self, machine: &str) -> Result<Vec<(String, String)>, ClientError> {
         let mut found = Vec::new();
         let mut body = json!({ "stateMachineArn": machine, "maxResults": 100 });
         loop {
             let answer = self.json(STATES, "ListExecutions", &body).await?;
             let page = answer["executions"].as_array().cloned().unwrap_or_default();
-            found.extend(page.iter().filter_map(|execution| text(execution, "executionArn")));
+            let listed =
+                |execution: &Value| Some((text(execution, "executionArn")?, text(execution, "status")?));
+            found.extend(page.iter().filter_map(listed));
             match text(&answer, "nextToken") {
                 Some(token) => body["nextToken"] = json!(token),
                 None => return Ok(found),
