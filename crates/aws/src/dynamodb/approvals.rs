@@ -39,14 +39,6 @@ impl ApprovalsTable {
     fn log(&self) -> Result<&Table, PortError> {
         self.log.as_ref().ok_or_else(|| no_log(&self.table))
     }
-
-    async fn find_all(&self, ids: Vec<ApprovalId>) -> Result<Vec<StoredApproval>, PortError> {
-        let mut found = Vec::new();
-        for id in ids {
-            found.extend(self.find(&id).await?);
-        }
-        Ok(found)
-    }
 }
 
 /// The function was wired to read only.
@@ -75,16 +67,6 @@ impl Approvals for ApprovalsTable {
             return Ok(None);
         };
         self.find(&Row(&gate).parsed("id")?).await
-    }
-
-    async fn of_stage(
-        &self,
-        release: &ReleaseId,
-        stage: &StageName,
-    ) -> Result<Vec<StoredApproval>, PortError> {
-        let rows = self.table.all(&gate(release, stage), "").await?;
-        let ids: Result<_, _> = rows.iter().map(|item| Row(item).parsed("id")).collect();
-        self.find_all(ids?).await
     }
 
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError> {
@@ -188,8 +170,11 @@ impl Approvals for ApprovalsTable {
 
     async fn open(&self) -> Result<Vec<StoredApproval>, PortError> {
         let rows = self.table.all("open", "").await?;
-        let ids: Result<_, _> = rows.iter().map(|item| Row(item).parsed("sk")).collect();
-        self.find_all(ids?).await
+        let mut open = Vec::new();
+        for item in &rows {
+            open.extend(self.find(&Row(item).parsed("sk")?).await?);
+        }
+        Ok(open)
     }
 }
 

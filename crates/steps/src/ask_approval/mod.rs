@@ -8,11 +8,10 @@ mod question;
 use std::time::Duration;
 
 use gantry_domain::ErrorName;
-use gantry_domain::approval::{Approval, Outcome};
+use gantry_domain::approval::Approval;
 use gantry_domain::names::{ApprovalId, ExecutionArn, NameError, PlanHash, ReleaseId, StageName};
-use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::{ApprovalGate, Pipeline};
-use gantry_domain::plan::{Plan, moved};
+use gantry_domain::plan::Plan;
 use gantry_domain::release::Release;
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -153,8 +152,7 @@ impl AskApproval<'_> {
         gate: &ApprovalGate,
         release: &Release,
     ) -> Result<StoredApproval, AskApprovalError> {
-        let plan = self.plan(input, &input.plan_hash).await?;
-        self.void_earlier(input, &plan).await?;
+        let plan = self.plan(input).await?;
         let now = self.clock.now();
         let approval = Approval {
             id: random_id()?,
@@ -178,21 +176,6 @@ impl AskApproval<'_> {
                 Ok(self.approvals.renew_token(&stored.approval.id, &input.token).await?.unwrap_or(*stored))
             }
         }
-    }
-
-    /// The world moved since people agreed to another plan of this release: says so before they are asked again.
-    async fn void_earlier(&self, input: &AskApprovalInput, plan: &Plan) -> Result<(), AskApprovalError> {
-        for earlier in self.approvals.of_stage(&input.release, &input.stage).await? {
-            let Approval { id, plan: hash, decision, .. } = earlier.approval;
-            if hash == input.plan_hash || decision.is_none_or(|made| made.outcome != Outcome::Approved) {
-                continue;
-            }
-            let agreed = self.plan(input, &hash).await?;
-            let moved = moved(&agreed.terms, &plan.terms);
-            let notice = Notice::ApprovalVoided { approval: id, stage: input.stage.clone(), moved };
-            self.releases.append(&input.release, &NewNotice::new(self.clock.now(), notice)).await?;
-        }
-        Ok(())
     }
 
     /// Of two releases that wait for one stage the older one is turned away, whichever asked first.
@@ -225,8 +208,8 @@ impl AskApproval<'_> {
         stored.map(|stored| stored.release).ok_or_else(|| missing(input, "the manifest"))
     }
 
-    async fn plan(&self, input: &AskApprovalInput, hash: &PlanHash) -> Result<Plan, AskApprovalError> {
-        let plan = self.plans.get(hash).await?;
+    async fn plan(&self, input: &AskApprovalInput) -> Result<Plan, AskApprovalError> {
+        let plan = self.plans.get(&input.plan_hash).await?;
         plan.filter(|plan| plan.terms.release == input.release && plan.terms.stage == input.stage)
             .ok_or_else(|| missing(input, "the plan"))
     }

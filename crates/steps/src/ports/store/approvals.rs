@@ -61,13 +61,6 @@ pub trait Approvals: Send + Sync {
         plan: &PlanHash,
     ) -> Result<Option<StoredApproval>, PortError>;
 
-    /// Everything a release asked for a stage, one entry for each plan, in no order.
-    async fn of_stage(
-        &self,
-        release: &ReleaseId,
-        stage: &StageName,
-    ) -> Result<Vec<StoredApproval>, PortError>;
-
     /// Puts a question, once for each release, stage and plan.
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError>;
 

@@ -21,21 +21,13 @@ impl Approvals for MemoryStore {
         stage: &StageName,
         plan: &PlanHash,
     ) -> Result<Option<StoredApproval>, PortError> {
-        let of_stage = self.of_stage(release, stage).await?;
-        Ok(of_stage.into_iter().find(|stored| stored.approval.plan == *plan))
-    }
-
-    async fn of_stage(
-        &self,
-        release: &ReleaseId,
-        stage: &StageName,
-    ) -> Result<Vec<StoredApproval>, PortError> {
-        self.faults.before("of_stage").await?;
+        self.faults.before("of_plan").await?;
         let state = self.state();
-        let asked = state.approvals.values();
-        let of_stage =
-            asked.filter(|stored| stored.approval.release == *release && stored.approval.stage == *stage);
-        Ok(of_stage.cloned().collect())
+        let same = |stored: &&StoredApproval| {
+            let asked = &stored.approval;
+            (&asked.release, &asked.stage, &asked.plan) == (release, stage, plan)
+        };
+        Ok(state.approvals.values().find(same).cloned())
     }
 
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError> {
