@@ -77,7 +77,7 @@ impl HttpAnswer {
     pub(crate) fn broken() -> Self {
         Self::refused(
             500,
-            "something went wrong here; it was logged, and nothing was changed by this request",
+            "something went wrong here and was logged; sending the same request again is safe",
         )
     }
 
