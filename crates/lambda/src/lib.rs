@@ -18,7 +18,7 @@
 //! | `GANTRY_GITHUB_TOKEN_SECRET` | ARN of the token's secret | asks without a token |
 //! | `GANTRY_GITHUB_BASE_URL` | GitHub's REST API | `https://api.github.com` |
 //! | `GANTRY_CLOCK_ORIGIN`, `GANTRY_CLOCK_FACTOR` | the local world's clock | real time |
-//! | `GANTRY_LOG` | which log lines are written | `warn,gantry=info` |
+//! | `GANTRY_LOG` | which log lines are written | `warn,lambda_runtime::layers::panic=off,gantry=info` |
 //! | `LAMBDA_TASK_ROOT` | folder of `gantry.json`; set by Lambda | `.` |
 //!
 //! Each function has only the variables it uses; what it lacks ends in `Misconfigured` with the variable's name.

@@ -11,6 +11,8 @@ use gantry_integrations::github::GitHubSettings;
 use gantry_integrations::slack::SlackSettings;
 use jiff::Timestamp;
 
+use crate::telemetry::DEFAULT_FILTER;
+
 /// Where settings come from.
 pub trait Source: Send + Sync {
     /// The variable's value. An empty one counts as absent.
@@ -148,7 +150,7 @@ impl Settings {
 
     /// Which log lines are written.
     pub fn log_filter(&self) -> String {
-        self.source.get("GANTRY_LOG").unwrap_or_else(|| "warn,gantry=info".to_owned())
+        self.source.get("GANTRY_LOG").unwrap_or_else(|| DEFAULT_FILTER.to_owned())
     }
 
     fn required(&self, variable: &'static str) -> Result<String, SettingError> {

@@ -7,9 +7,12 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::mask::Mask;
 
+/// Warnings of all, more of ours. The runtime repeats every error of a function; ours are written where they happen.
+pub(crate) const DEFAULT_FILTER: &str = "warn,lambda_runtime::layers::panic=off,gantry=info";
+
 /// Starts logging. A second start, as in tests, changes nothing.
 pub(crate) fn start(filter: &str, mask: &Mask) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn,gantry=info"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let started = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
