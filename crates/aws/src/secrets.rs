@@ -37,3 +37,6 @@ impl Secrets for SecretsManager {
             .ok_or_else(|| PortError::Malformed { call: call(), source: Empty.into() })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,6 @@ fn is_closed_for_failure<R>(error: &SdkError<SendTaskFailureError, R>) -> bool {
         .as_service_error()
         .is_some_and(|e| e.is_task_timed_out() || e.is_invalid_token() || e.is_task_does_not_exist())
 }
+
+#[cfg(test)]
+mod tests;

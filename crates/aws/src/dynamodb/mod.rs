@@ -18,3 +18,6 @@ mod verified;
 pub use approvals::ApprovalsTable;
 pub use locks::LocksTable;
 pub use releases::ReleasesTable;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gantry_domain::End;
+use gantry_domain::approval::{Approval, Decision, Outcome};
+use gantry_domain::lock::Lock;
+use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName};
+use gantry_domain::notice::Notice;
+use gantry_domain::release::Release;
+use gantry_steps::ports::store::{
+    Approvals, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewClaim, NewNotice, Outbox, Plans,
+    Releases, Taken, Verified,
+};
+use gantry_steps::ports::{PortError, TaskToken};
+use serde_json::{Value, json};
+
+use super::{ApprovalsTable, LocksTable, ReleasesTable};
+use crate::testing::{Answer, Asked, StubAws};
+
+fn release() -> Release {
+    serde_json::from_value(json!({
+        "id": "exchange-aaaaaaaaaaaa-1", "commit": "a".repeat(40), "attempt": 1, "origin": "push",
+        "execution": "arn:aws:states:us-west-2:111122223333:execution:release:one",
+        "claimedAt": "2026-11-21T12:00:00Z", "config": "c".repeat(64), "components": {}, "commits": []
+    }))
+    .unwrap()
+}
+
+fn stage() -> StageName {
+    StageName::new("production").unwrap()
+}
+
+fn owner() -> ExecutionArn {
+    release().execution
+}
+
+fn approval() -> Approval {
+    serde_json::from_value(json!({
+        "id": "0".repeat(32), "release": "exchange-aaaaaaaaaaaa-1", "execution": owner(), "stage": "production",
+        "plan": "d".repeat(64), "approvers": ["U1"], "askedAt": "2026-11-21T12:00:00Z",
+        "expiresAt": "2026-11-21T16:00:00Z", "decision": null
+    }))
+    .unwrap()
+}
+
+fn rejection() -> Decision {
+    let at = "2026-11-21T13:00:00Z".parse().unwrap();
+    Decision { outcome: Outcome::Rejected, by: None, at, reason: None }
+}
+
+fn notice() -> NewNotice {
+    let notice = Notice::WaitingForLock { stage: stage(), held_by: "x".to_owned() };
+    NewNotice::new("2026-11-21T12:00:00Z".parse().unwrap(), notice)
+}
+
+fn cancelled(codes: &[&str]) -> Answer {
+    let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message": "Transaction cancelled", "CancellationReasons": reasons
+    });
+    Answer::Http(400, body.to_string())
+}
+
+/// A row as DynamoDB writes it, all attributes text but those that begin like a number or a truth.
+fn row(attributes: &Value) -> Value {
+    let typed = attributes.as_object().unwrap().iter().map(|(name, value)| {
+        let typed = match value {
+            Value::String(text) => json!({ "S": text }),
+            Value::Number(number) => json!({ "N": number.to_string() }),
+            Value::Bool(flag) => json!({ "BOOL": flag }),
+            other => json!({ "S": other.to_string() }),
+        };
+        (name.clone(), typed)
+    });
+    Value::Object(typed.collect())
+}
+
+/// An AWS with a manifest of one log entry and an approval in this state.
+fn with_approval(status: &'static str, writes: impl Fn(usize) -> Answer + Send + Sync + 'static) -> StubAws {
+    let count = AtomicUsize::new(0);
+    StubAws::new(move |asked: &Asked| match asked.operation.as_str() {
+        "GetItem" if asked.body.contains("approval#") => Answer::json(&json!({ "Item": row(&json!({
+            "pk": "approval#0", "sk": "approval", "body": serde_json::to_string(&approval()).unwrap(),
+            "status": status, "decision": serde_json::to_string(&rejection()).unwrap(), "token": "hush-token",
+            "answered": false
+        })) })),
+        "GetItem" => Answer::json(
+            &json!({ "Item": row(&json!({ "pk": "release#x", "sk": "manifest", "nextSeq": 1 })) }),
+        ),
+        _ => writes(count.fetch_add(1, Ordering::Relaxed)),
+    })
+}
+
+fn approvals(aws: &StubAws) -> ApprovalsTable {
+    ApprovalsTable::new(&aws.config(), "approvals").with_releases("releases")
+}
+
+#[tokio::test]
+async fn every_read_is_strong() {
+    let aws = StubAws::new(|_| Answer::empty());
+    let (releases, locks) =
+        (ReleasesTable::new(&aws.config(), "releases"), LocksTable::new(&aws.config(), "locks"));
+    let id = release().id;
+    Releases::find(&releases, &id).await.unwrap();
+    releases.log(&id).await.unwrap();
+    releases.undelivered().await.unwrap();
+    releases.history(&stage(), &"backend".parse().unwrap(), 5).await.unwrap();
+    locks.read(&stage()).await.unwrap();
+    locks.waiters(&stage()).await.unwrap();
+    approvals(&aws).open().await.unwrap();
+    let reads: Vec<Asked> = ["GetItem", "Query"].iter().flat_map(|read| aws.asked(read)).collect();
+    assert_eq!(reads.len(), 7);
+    for read in reads {
+        assert_eq!(read.json()["ConsistentRead"], json!(true), "{}", read.body);
+    }
+}
+
+#[tokio::test]
+async fn a_query_follows_every_page() {
+    let aws = StubAws::new(|asked| {
+        let body = asked.json();
+        let release = if body.get("ExclusiveStartKey").is_some() { "exchange-b-1" } else { "exchange-a-1" };
+        let mut page = json!({ "Items": [row(&json!({ "pk": "undelivered", "sk": release }))] });
+        if release == "exchange-a-1" {
+            page["LastEvaluatedKey"] = row(&json!({ "pk": "undelivered", "sk": release }));
+        }
+        Answer::json(&page)
+    });
+    let found = ReleasesTable::new(&aws.config(), "releases").undelivered().await.unwrap();
+    let ids = ["exchange-a-1", "exchange-b-1"].map(|id| ReleaseId::new(id).unwrap());
+    assert_eq!(found, ids);
+}
+
+#[tokio::test]
+async fn t05_a_decision_and_its_notice_are_one_transaction_over_both_tables() {
+    let aws = with_approval("pending", |_| Answer::empty());
+    let outcome = approvals(&aws).decide(&approval(), &rejection(), &notice()).await.unwrap();
+    assert_eq!(outcome, DecideOutcome::Decided);
+    let [write] = aws.asked("TransactWriteItems").try_into().unwrap();
+    let items = write.json()["TransactItems"].as_array().unwrap().clone();
+    let decided = &items[0]["Update"];
+    assert_eq!(decided["TableName"], "approvals");
+    assert_eq!(decided["ConditionExpression"], "#status = :pending");
+    let told: Vec<&str> =
+        items[1..4].iter().filter_map(|item| item["Put"]["Item"]["sk"]["S"].as_str()).collect();
+    assert_eq!(told, ["key#waiting-for-lock:production", "log#000002", "exchange-aaaaaaaaaaaa-1"]);
+    let manifest = &items[4]["Update"];
+    assert_eq!(manifest["TableName"], "releases");
+    assert_eq!(manifest["ConditionExpression"], "#nextSeq = :count");
+    assert_eq!(manifest["UpdateExpression"], "SET #rejected = :stage, #nextSeq = :nextSeq");
+}
+
+#[tokio::test]
+async fn t05_a_decision_that_others_got_in_the_way_of_is_tried_again() {
+    let aws = with_approval("pending", |count| match count {
+        0 => cancelled(&["TransactionConflict", "None", "None", "None", "None"]),
+        1 => cancelled(&["None", "None", "None", "None", "ConditionalCheckFailed"]),
+        _ => Answer::empty(),
+    });
+    let outcome = approvals(&aws).decide(&approval(), &rejection(), &notice()).await.unwrap();
+    assert_eq!(outcome, DecideOutcome::Decided);
+    assert_eq!(aws.asked("TransactWriteItems").len(), 3);
+}
+
+#[tokio::test]
+async fn t05_a_decided_approval_is_not_written_again() {
+    let aws = with_approval("rejected", |_| Answer::empty());
+    let outcome = approvals(&aws).decide(&approval(), &rejection(), &notice()).await.unwrap();
+    assert_eq!(outcome, DecideOutcome::Before(rejection()));
+    assert!(aws.asked("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn t07_an_unreadable_row_is_named_without_its_token() {
+    let aws = StubAws::new(|_| {
+        let row =
+            row(&json!({ "pk": "approval#0", "sk": "approval", "status": "pending", "token": "hush-token" }));
+        Answer::json(&json!({ "Item": row }))
+    });
+    let error = Approvals::find(&approvals(&aws), &approval().id).await.unwrap_err();
+    assert!(matches!(error, PortError::Malformed { .. }), "{error:?}");
+    assert!(format!("{error:?}").contains("approval#0"), "{error:?}");
+    assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+    let readable = with_approval("pending", |_| Answer::empty());
+    let stored = Approvals::find(&approvals(&readable), &approval().id).await.unwrap().unwrap();
+    assert!(!format!("{stored:?}").contains("hush"), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_table_that_only_reads_does_not_write_without_its_notice() {
+    let aws = with_approval("pending", |_| Answer::empty());
+    let reading = ApprovalsTable::new(&aws.config(), "approvals");
+    let error = reading.decide(&approval(), &rejection(), &notice()).await.unwrap_err();
+    assert!(matches!(error, PortError::Rejected { .. }), "{error:?}");
+    assert!(aws.asked("TransactWriteItems").is_empty());
+}
+
+async fn claim(answer: Answer, replaces: Option<&ClaimMark>) -> (Result<ClaimOutcome, PortError>, Value) {
+    let aws = StubAws::new(move |_| answer.clone());
+    let release = release();
+    let pushed = [("backend".parse().unwrap(), release.claimed_at)];
+    let pipeline = "exchange".parse().unwrap();
+    let claim =
+        NewClaim { pipeline: &pipeline, release: &release, replaces, pushed: &pushed, notice: &notice() };
+    let outcome = Releases::claim(&ReleasesTable::new(&aws.config(), "releases"), &claim).await;
+    let body = aws.asked("TransactWriteItems")[0].json();
+    (outcome, body)
+}
+
+#[tokio::test]
+async fn t10_a_claim_is_one_transaction_and_its_refusals_are_told_apart() {
+    let cases = [
+        (Answer::empty(), ClaimOutcome::Claimed),
+        (cancelled(&["None", "ConditionalCheckFailed", "None"]), ClaimOutcome::Changed),
+        (cancelled(&["ConditionalCheckFailed", "None", "None"]), ClaimOutcome::Older),
+        (cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]), ClaimOutcome::Changed),
+        (cancelled(&["TransactionConflict", "None"]), ClaimOutcome::Changed),
+    ];
+    for (answer, expected) in cases {
+        assert_eq!(claim(answer, None).await.0.unwrap(), expected);
+    }
+    let (_, body) = claim(Answer::empty(), None).await;
+    let items = body["TransactItems"].as_array().unwrap();
+    let push = items[0]["Update"]["ConditionExpression"].as_str().unwrap();
+    assert_eq!(push, "attribute_not_exists(#pushedAt) OR #pushedAt <= :at");
+    assert_eq!(items[1]["Put"]["ConditionExpression"], "attribute_not_exists(#pk)");
+    let mark = ClaimMark { execution: owner(), release: release().id, attempt: 1 };
+    let (_, body) = claim(Answer::empty(), Some(&mark)).await;
+    let condition = &body["TransactItems"][1]["Put"]["ConditionExpression"];
+    assert_eq!(condition, "#execution = :execution AND #attempt = :attempt");
+}
+
+#[tokio::test]
+async fn failures_of_a_transaction_keep_their_kind() {
+    let (throttled, _) = claim(cancelled(&["None", "ThrottlingError"]), None).await;
+    assert!(matches!(throttled, Err(PortError::Throttled { .. })), "{throttled:?}");
+    let (invalid, _) = claim(cancelled(&["ValidationError", "None"]), None).await;
+    assert!(matches!(invalid, Err(PortError::Rejected { .. })), "{invalid:?}");
+    let (lost, _) = claim(Answer::TimedOut, None).await;
+    assert!(matches!(lost, Err(PortError::Unavailable { .. })), "{lost:?}");
+    let (denied, _) = claim(Answer::error(400, "AccessDeniedException", "no"), None).await;
+    assert!(matches!(denied, Err(PortError::Denied { .. })), "{denied:?}");
+}
+
+#[tokio::test]
+async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
+    let refuses = Arc::new(AtomicUsize::new(0));
+    let answers = refuses.clone();
+    let aws = StubAws::new(move |_| match answers.load(Ordering::Relaxed) {
+        0 => Answer::empty(),
+        _ => Answer::error(400, "ConditionalCheckFailedException", "The conditional request failed"),
+    });
+    let locks = LocksTable::new(&aws.config(), "locks");
+    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner()).await.unwrap(), Fenced::Written);
+    refuses.store(1, Ordering::Relaxed);
+    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner()).await.unwrap(), Fenced::Lost);
+    assert_eq!(locks.free(&stage(), &owner()).await.unwrap(), Fenced::Lost);
+    assert_eq!(locks.keep(&stage(), &owner(), "why").await.unwrap(), Fenced::Lost);
+    let conditions: Vec<Value> = aws
+        .asked("UpdateItem")
+        .iter()
+        .chain(&aws.asked("DeleteItem"))
+        .map(|asked| asked.json()["ConditionExpression"].clone())
+        .collect();
+    assert_eq!(
+        conditions,
+        [
+            "(attribute_not_exists(#kept)) AND (#owner = :owner)",
+            "(attribute_not_exists(#kept)) AND (#owner = :owner)",
+            "#owner = :owner",
+            "#owner = :owner AND attribute_not_exists(#kept)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn t22_a_lock_whose_taking_was_not_heard_of_is_found_to_be_ours() {
+    let aws = StubAws::new(|asked| match asked.operation.as_str() {
+        "PutItem" => Answer::error(400, "ConditionalCheckFailedException", "The conditional request failed"),
+        "GetItem" => Answer::json(&json!({ "Item": row(&json!({
+            "pk": "lock#production", "sk": "lock", "owner": owner(), "release": release().id,
+            "acquiredAt": "2026-11-21T12:00:00Z", "token": "hush"
+        })) })),
+        _ => Answer::empty(),
+    });
+    let lock = Lock {
+        stage: stage(),
+        owner: owner(),
+        release: release().id,
+        rollout: None,
+        tasks: Vec::new(),
+        acquired_at: release().claimed_at,
+        kept: None,
+    };
+    let locks = LocksTable::new(&aws.config(), "locks");
+    assert!(matches!(locks.take(&lock, &TaskToken::new("t")).await.unwrap(), Taken::Yours));
+    let other = Lock { owner: ExecutionArn::new(format!("{}-b", owner())).unwrap(), ..lock };
+    let taken = locks.take(&other, &TaskToken::new("t")).await.unwrap();
+    assert!(matches!(taken, Taken::Held(held) if held.owner == owner()));
+}
+
+#[tokio::test]
+async fn an_end_on_record_is_returned_and_nothing_written() {
+    let aws = StubAws::new(|_| {
+        Answer::json(&json!({ "Item": row(&json!({
+            "pk": "release#x", "sk": "manifest", "status": "ended", "end": "Declined", "reason": "no", "nextSeq": 4
+        })) }))
+    });
+    let releases = ReleasesTable::new(&aws.config(), "releases");
+    let outcome = releases.end(&release().id, End::Succeeded, "yes", &notice()).await.unwrap();
+    assert_eq!(outcome, gantry_steps::ports::store::EndOutcome::Before(End::Declined, "no".to_owned()));
+    assert!(aws.asked("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn t06_a_plan_that_does_not_have_its_hash_is_not_returned() {
+    let kept = Arc::new(std::sync::Mutex::new(String::new()));
+    let store = kept.clone();
+    let aws = StubAws::new(move |asked| match asked.operation.as_str() {
+        "PutItem" => {
+            let packed = asked.json()["Item"]["gzip"]["B"].as_str().unwrap().to_owned();
+            *store.lock().unwrap() = packed;
+            Answer::empty()
+        }
+        _ => Answer::json(&json!({ "Item": {
+            "pk": {"S": "plan#x"}, "sk": {"S": "plan"}, "gzip": {"B": *store.lock().unwrap()}
+        } })),
+    });
+    let plan = serde_json::from_value(json!({
+        "terms": {
+            "release": "exchange-aaaaaaaaaaaa-1", "stage": "production", "config": "c".repeat(64),
+            "region": "us-west-2", "cluster": "exchange", "registry": "registry", "privateHosts": [],
+            "deployRole": "arn:aws:iam::111122223333:role/d", "observeRole": "arn:aws:iam::111122223333:role/o",
+            "waveTimeout": {"secs": 600, "nanos": 0}, "services": [], "steps": []
+        },
+        "observedAt": "2026-11-21T12:00:00Z", "observations": []
+    }))
+    .unwrap();
+    let releases = ReleasesTable::new(&aws.config(), "releases");
+    let hash = releases.put(&plan).await.unwrap();
+    assert_eq!(releases.get(&hash).await.unwrap(), Some(plan));
+    let other = PlanHash::new("e".repeat(64)).unwrap();
+    let error = releases.get(&other).await.unwrap_err();
+    assert!(matches!(error, PortError::Malformed { .. }), "{error:?}");
+}
