@@ -18,7 +18,7 @@ impl FakeClock {
 
     pub(crate) fn pass(&self, span: Duration) {
         let mut now = self.0.lock().unwrap();
-        *now = *now + SignedDuration::try_from(span).unwrap();
+        *now += SignedDuration::try_from(span).unwrap();
     }
 
     pub(crate) fn set(&self, now: Timestamp) {
