@@ -75,10 +75,7 @@ impl HttpAnswer {
 
     /// Something is wrong here, and what it is is nobody's business there.
     pub(crate) fn broken() -> Self {
-        Self::refused(
-            500,
-            "something went wrong here and was logged; sending the same request again is safe",
-        )
+        Self::refused(500, "something went wrong here and was logged; sending the same request again is safe")
     }
 
     /// As the HTTP API wants it.

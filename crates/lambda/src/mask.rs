@@ -3,7 +3,7 @@
 //! A secret becomes known when it is read, a token when it arrives; from then on each is replaced in every log line and
 //! in every error. Types that print `***` come first; this is the net below them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,25 @@ use serde_json::Value;
 pub const MASK: &str = "***";
 /// Shorter values would blank out half of every text; no real secret is that short.
 const SHORTEST: usize = 6;
-/// Tokens of states that were dealt with are forgotten; so many are remembered.
-const REMEMBERED: usize = 64;
+/// Tokens of states that were dealt with are forgotten; so many are remembered. Secrets are never forgotten.
+const TOKENS: usize = 64;
 
 /// The values that must not be written. Clones share them.
 #[derive(Clone, Default)]
 pub struct Mask {
-    known: Arc<RwLock<Vec<SecretString>>>,
+    known: Arc<RwLock<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    secrets: Vec<SecretString>,
+    tokens: VecDeque<SecretString>,
+}
+
+impl Known {
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().chain(&self.tokens).map(ExposeSecret::expose_secret)
+    }
 }
 
 impl Mask {
@@ -32,30 +44,28 @@ impl Mask {
         if let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(secret) {
             fields.values().filter_map(Value::as_str).for_each(|inner| self.learn(inner));
         }
-        if secret.len() < SHORTEST {
-            return;
-        }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.iter().all(|one| one.expose_secret() != secret) {
-            if known.len() >= REMEMBERED {
-                known.remove(0);
-            }
-            known.push(secret.to_owned().into());
+        if secret.len() >= SHORTEST && known.all().all(|one| one != secret) {
+            known.secrets.push(secret.into());
         }
     }
 
     /// Learns the task token of a step's input.
     pub fn learn_token(&self, input: &Value) {
-        if let Some(token) = input.get("token").and_then(Value::as_str) {
-            self.learn(token);
+        let Some(token) = input.get("token").and_then(Value::as_str) else { return };
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if token.len() >= SHORTEST && known.all().all(|one| one != token) {
+            known.tokens.push_back(token.into());
+            if known.tokens.len() > TOKENS {
+                known.tokens.pop_front();
+            }
         }
     }
 
     /// The text without what must not be written.
     pub fn hide(&self, text: &str) -> String {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().fold(text.to_owned(), |text, secret| {
-            let secret = secret.expose_secret();
+        known.all().fold(text.to_owned(), |text, secret| {
             let text = if text.contains(secret) { text.replace(secret, MASK) } else { text };
             // As it stands in a JSON log line.
             let quoted = Value::from(secret).to_string();
@@ -119,6 +129,14 @@ mod tests {
         for secret in ["very-secret", "secret\"", "old-secret", "AQB-token"] {
             assert!(!mask.hide(&line).contains(secret), "{}", mask.hide(&line));
         }
+    }
+
+    #[test]
+    fn t37_tokens_come_and_go_and_secrets_stay() {
+        let mask = Mask::default();
+        mask.learn("xoxb-secret");
+        (0..200).for_each(|n| mask.learn_token(&json!({ "token": format!("token-{n:03}") })));
+        assert_eq!(mask.hide("xoxb-secret token-199 token-000"), "*** *** token-000");
     }
 
     #[test]
