@@ -77,9 +77,12 @@ impl MiniStack {
             return Err(MiniStackError::NoPython(python));
         }
         let failed = |what| move |source| MiniStackError::Start { what, source };
+        // Not in the system's temporary directory, which may be memory: unpacked functions take hundreds of megabytes.
+        let worlds = places::target().join("worlds");
+        std::fs::create_dir_all(&worlds).map_err(failed("making its directory"))?;
         let directory = tempfile::Builder::new()
-            .prefix("gantry-world-")
-            .tempdir()
+            .prefix("world-")
+            .tempdir_in(worlds)
             .map_err(failed("making its directory"))?;
         let log = directory.path().join("ministack.log");
         let errors = std::fs::File::create(&log).map_err(failed("making its log"))?;
