@@ -100,11 +100,12 @@ fn is_ecs_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// An ARN of one service and resource prefix, in visible ASCII without spaces or quotes.
+/// An ARN of one service and resource prefix, without spaces, control characters, quotes or markup. Step Functions allows
+/// letters beyond ASCII in the name a person gives an execution.
 fn is_arn(text: &str, service: &str, resource: &str) -> bool {
     let mut parts = text.splitn(6, ':');
     text.len() <= 2048
-        && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"'<>\\`".contains(&b))
+        && text.chars().all(|c| (c.is_ascii_graphic() || c.is_alphanumeric()) && !"\"'<>\\`".contains(c))
         && parts.next() == Some("arn")
         && parts.next().is_some_and(|partition| partition.starts_with("aws"))
         && parts.next() == Some(service)
@@ -394,6 +395,17 @@ mod tests {
         assert!(TaskArn::new(arn).is_err());
         assert!(ServiceDeploymentArn::new(arn).is_err());
         assert!(TaskDefinitionArn::new("arn:aws:ecs:us-west-2:111122223333:task-definition/").is_err());
+    }
+
+    #[test]
+    fn a_person_may_give_an_execution_a_name_in_their_language() {
+        let arn = |name: &str| {
+            format!("arn:aws:states:us-west-2:111122223333:execution:gantry-exchange-release:{name}")
+        };
+        assert!(ExecutionArn::new(arn("Rückkehr")).is_ok());
+        for name in ["a b", "a\u{7}", "a\u{202e}b", "<!channel>"] {
+            assert!(ExecutionArn::new(arn(name)).is_err(), "{name:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! compared. Writes nothing to the stage.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use gantry_domain::ErrorName;
 use gantry_domain::image_event::commit_of_tag;
@@ -201,10 +202,13 @@ impl PlanStage<'_> {
         for (service, observation) in plan.terms.services.iter().zip(&mut plan.observations) {
             let Some(digest) = &service.running_digest else { continue };
             let image = (&service.repository, digest);
-            if !known.contains_key(&image) {
-                known.insert(image, commit_of_image(self.registry, scope, image.0, image.1).await?);
-            }
-            observation.running_commit = known.get(&image).cloned().flatten();
+            let commit = match known.entry(image) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    unknown.insert(commit_of_image(self.registry, scope, image.0, image.1).await?)
+                }
+            };
+            observation.running_commit.clone_from(commit);
         }
         Ok(())
     }
