@@ -148,6 +148,7 @@ impl World {
         let executions = Executions::watch(machines, client.clone(), scale);
         simulation.views.watch_executions(executions.subscribe());
         let schedules = schedules::take_over(&client, simulation.clock, options.schedules).await?;
+        ministack.wait_until_unpacked().await;
         tracing::debug!(elapsed = ?started.elapsed(), "the world stands");
         Ok(Self {
             simulation,
