@@ -59,18 +59,23 @@ fn packed_binary(binary: &Path, kept: &Path) -> Result<Vec<u8>, ZipError> {
     Ok(packed)
 }
 
-/// The binary without its symbols, where this machine has a `strip`; the binary itself where it has none.
+/// The binary without its symbols, where this machine has a `strip`; the binary itself where it has none. Not on macOS:
+/// it keeps debug information elsewhere, and runs no binary that was changed after it was signed.
 fn stripped(binary: &Path, directory: &Path) -> io::Result<Stripped> {
     let target = tempfile::NamedTempFile::new_in(directory)?.into_temp_path();
-    let done = Command::new("strip")
+    let done = cfg!(target_os = "linux") && strip(binary, &target);
+    Ok(if done { Stripped::Copy(target) } else { Stripped::Original(binary.to_path_buf()) })
+}
+
+fn strip(binary: &Path, target: &Path) -> bool {
+    Command::new("strip")
         .arg("-o")
-        .arg(&target)
+        .arg(target)
         .arg(binary)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok_and(|status| status.success());
-    Ok(if done { Stripped::Copy(target) } else { Stripped::Original(binary.to_path_buf()) })
+        .is_ok_and(|status| status.success())
 }
 
 enum Stripped {
