@@ -54,8 +54,10 @@ impl AcquireLock<'_> {
         let waiter = Waiter { stage: stage.clone(), execution, release, since: self.clock.now() };
         let notice = Notice::WaitingForLock { stage: stage.clone(), held_by: held.held_by() };
         self.locks.wait(&waiter, &token, &NewNotice::new(waiter.since, notice)).await?;
-        // The lock may have become free before anybody could see us in the queue.
-        if self.locks.read(&stage).await?.is_none() {
+        // The lock may have become free before anybody could see us in the queue. Or it is ours already, handed to an
+        // earlier run of this state: then the token that waits now is not the one that was answered.
+        let held = self.locks.read(&stage).await?;
+        if held.is_none_or(|held| held.lock.owner == input.execution) {
             self.take(input).await?;
         }
         Ok(())

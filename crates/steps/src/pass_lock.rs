@@ -19,7 +19,7 @@ pub struct PassLock<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// How often a change of the queue under our hands is followed before the sweeper is left to it.
+/// How often a change of the queue under our hands is followed before the caller has to try again.
 const ATTEMPTS: usize = 5;
 
 impl PassLock<'_> {
@@ -43,7 +43,9 @@ impl PassLock<'_> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        // Not `false`: the lock is still the owner's, and while it lives nobody else would pass it on.
+        let call = format!("passing on the lock of {stage}");
+        Err(PortError::Unavailable { call, source: "its row or its queue kept changing".into() })
     }
 
     /// Gives a free lock to the oldest waiter, if there is one.
