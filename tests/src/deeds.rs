@@ -176,8 +176,20 @@ impl Story {
 
     /// A person clicks Reject, confirms, and gives a reason.
     pub async fn rejects(&self, person: &str, question: &Message, reason: &str) -> Result<Answer> {
+        self.asks_to_reject(person, question).await?;
+        self.gives_reason(person, reason).await
+    }
+
+    /// A person clicks Reject, confirms, and has the form for the reason in front of them.
+    pub async fn asks_to_reject(&self, person: &str, question: &Message) -> Result<()> {
         let answer = self.world.click(person, question, REJECT).await?;
         ensure!(answer.status == 200, "the click was answered {answer:?}");
+        self.world.simulation.slack.wait_for_modal(person).await?;
+        Ok(())
+    }
+
+    /// A person fills in the form that is open.
+    pub async fn gives_reason(&self, person: &str, reason: &str) -> Result<Answer> {
         self.world.submit(person, REASON, reason).await?.context("no form was open")
     }
 
@@ -273,9 +285,7 @@ impl Story {
     /// Waits until nothing is left to tell.
     pub async fn everybody_was_told(&self) -> Result<()> {
         until("all notices to be told", async || {
-            let log = self.log_entries().await?;
-            let pending = log.iter().any(|entry| entry["delivery"] == "pending");
-            Ok((!pending).then_some(()))
+            Ok(self.rows_of("ReleasesTable", "undelivered").await?.is_empty().then_some(()))
         })
         .await
     }

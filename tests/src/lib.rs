@@ -17,7 +17,7 @@ mod wait;
 
 pub use deeds::{ADA, BOB, CAT, GUS, Work};
 pub use keys::{Answered, Keys};
-pub use story::{Story, quick, tell};
+pub use story::{Story, quick, tell, with};
 
 pub use gantry_local::deeds::Change;
 pub use gantry_local::world::WorldOptions;
