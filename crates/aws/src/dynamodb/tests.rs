@@ -164,6 +164,19 @@ async fn t05_a_decision_that_others_got_in_the_way_of_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_single_write_that_meets_a_transaction_may_be_tried_again() {
+    for code in ["TransactionConflictException", "TransactionInProgressException"] {
+        let aws = StubAws::new(move |_| {
+            let body =
+                json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "busy" });
+            Answer::Http(400, body.to_string())
+        });
+        let error = LocksTable::new(&aws.config(), "locks").free(&stage(), &owner()).await.unwrap_err();
+        assert!(matches!(error, PortError::Throttled { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn t05_a_decided_approval_is_not_written_again() {
     let aws = with_approval("rejected", |_| Answer::empty());
     let outcome = approvals(&aws).decide(&approval(), &rejection(), &notice()).await.unwrap();
