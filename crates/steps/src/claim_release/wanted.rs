@@ -7,12 +7,16 @@ use gantry_domain::claim::Wanted;
 use gantry_domain::image_event::commit_of_tag;
 use gantry_domain::names::{CommitPrefix, CommitSha, ComponentName, Digest, ReleaseId, RepositoryName, Tag};
 use gantry_domain::pipeline::Component;
-use gantry_domain::release::{ComponentSource, ReleasedComponent};
+use gantry_domain::release::{CommitSummary, ComponentSource, ReleasedComponent};
 use jiff::Timestamp;
 
 use super::{ClaimRelease, ClaimReleaseError, Target};
 use crate::intake::gather;
 use crate::ports::{ImageKind, RegistryImage};
+
+/// The newest commits that a manifest and its notices tell of. Each of these is one row, and a row of `DynamoDB` holds
+/// 400 KB; many pushes may have gathered while none was ready.
+const COMMITS: usize = 150;
 
 impl ClaimRelease<'_> {
     /// The commit that is claimed: for named components the one that was pushed last.
@@ -46,13 +50,14 @@ impl ClaimRelease<'_> {
             Wanted::Commit(_) => self.built(commit, release).await?,
             Wanted::Components(tags) => self.named(tags, commit, release).await?,
         };
-        target.commits = match wanted {
+        let mut commits: Vec<CommitSummary> = match wanted {
             Wanted::Commit(_) => {
                 let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
                 facts.pushes.into_iter().rev().flat_map(|push| push.commits).collect()
             }
             Wanted::Components(_) => self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default(),
         };
+        target.commits = commits.split_off(commits.len().saturating_sub(COMMITS));
         Ok(target)
     }
 
