@@ -2,12 +2,16 @@
 //!
 //! Everything here is also done by somebody else at the right moment; nothing may depend on being done twice or once.
 
+use std::time::Duration;
+
 use gantry_domain::End;
 use gantry_domain::approval::Decision;
 use gantry_domain::lock::OwnerEnd;
 use gantry_domain::names::{ExecutionArn, StageName};
 use gantry_domain::pipeline::Pipeline;
 use gantry_domain::record::EndInWords;
+use gantry_domain::verdict::deadline;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Decide;
@@ -53,6 +57,10 @@ pub struct Sweep<'a> {
     /// World time.
     pub clock: &'a dyn Clock,
 }
+
+/// Step Functions describes an execution as of a moment ago: so long after it was seen at work, one that is not known
+/// may only not be known yet.
+const UNSEEN: Duration = Duration::from_secs(5 * 60);
 
 /// Remembers the first failure, so that one bad row does not keep the rest from being looked at.
 #[derive(Default)]
@@ -119,7 +127,7 @@ impl Sweep<'_> {
         if stored.approval.is_expired(clock.now()) {
             return decide.expire(stored).await;
         }
-        if self.has_ended(&stored.approval.execution).await? {
+        if self.has_ended(&stored.approval.execution, stored.approval.asked_at).await? {
             let reason = Some("its execution ended before anybody decided".to_owned());
             let decision = Decision { reason, ..stored.approval.lapse(clock.now()) };
             return decide.close(stored, decision).await;
@@ -129,7 +137,9 @@ impl Sweep<'_> {
 
     /// Records the end of a release whose execution ended without doing so.
     async fn release(&self, running: &RunningRelease) -> Result<(), PortError> {
-        let how = match self.executions.state(&running.execution).await? {
+        let stored = self.releases.find(&running.release).await?;
+        let claimed_at = stored.map_or(Timestamp::UNIX_EPOCH, |stored| stored.release.claimed_at);
+        let how = match self.state(&running.execution, claimed_at).await? {
             ExecutionState::Running => return Ok(()),
             ExecutionState::Succeeded => "Its execution ended without recording an end.",
             ExecutionState::Failed => "Its execution died of an error it could not handle.",
@@ -169,7 +179,7 @@ impl Sweep<'_> {
     /// Clears the queue of those who are gone, then passes on, keeps, wakes or answers. Has anybody the lock?
     async fn lock(&self, stage: &StageName) -> Result<bool, PortError> {
         for stored in self.locks.waiters(stage).await? {
-            if self.has_ended(&stored.waiter.execution).await? {
+            if self.has_ended(&stored.waiter.execution, stored.waiter.since).await? {
                 self.locks.leave(&stored.waiter).await?;
             }
         }
@@ -179,7 +189,7 @@ impl Sweep<'_> {
             pass.wake(stage).await?;
             return Ok(false);
         };
-        if self.has_ended(&stored.lock.owner).await? {
+        if self.has_ended(&stored.lock.owner, stored.lock.acquired_at).await? {
             self.orphan(&stored).await?;
         } else {
             pass.answer(&stored).await?;
@@ -195,8 +205,15 @@ impl Sweep<'_> {
         self.record_end().settle_lock(&stored.lock.stage, &stored.lock.owner, ended).await
     }
 
-    async fn has_ended(&self, execution: &ExecutionArn) -> Result<bool, PortError> {
-        Ok(!self.executions.state(execution).await?.is_running())
+    /// How an execution is doing that was seen at work at that time.
+    async fn state(&self, execution: &ExecutionArn, seen: Timestamp) -> Result<ExecutionState, PortError> {
+        let state = self.executions.state(execution).await?;
+        let young = self.clock.now() < deadline(seen, UNSEEN);
+        Ok(if state == ExecutionState::Gone && young { ExecutionState::Running } else { state })
+    }
+
+    async fn has_ended(&self, execution: &ExecutionArn, seen: Timestamp) -> Result<bool, PortError> {
+        Ok(!self.state(execution, seen).await?.is_running())
     }
 
     fn record_end(&self) -> RecordEnd<'_> {

@@ -279,6 +279,27 @@ async fn waiters_that_are_gone_leave_the_queue_and_a_free_lock_finds_the_next() 
 }
 
 #[tokio::test]
+async fn t08_an_execution_that_step_functions_does_not_know_yet_is_not_over() {
+    let world = World::new();
+    let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+    world.locked(&one).await;
+    world.queued(&two).await;
+    let approval = world.asked(&one).await;
+    for release in [&one, &two] {
+        world.executions.end(&release.execution, ExecutionState::Gone);
+    }
+    world.clock.set("2026-11-21T12:00:30Z".parse().unwrap());
+    world.sweep().await;
+    assert_eq!((world.end_of(&one).await, world.end_of(&two).await), (None, None));
+    assert_eq!(world.lock().await.unwrap().owner, one.execution);
+    assert_eq!(world.store.waiters(&world.production).await.unwrap().len(), 1);
+    assert_eq!(world.outcome(&approval).await, None);
+    world.clock.set("2026-11-21T12:10:00Z".parse().unwrap());
+    world.sweep().await;
+    assert_eq!(world.end_of(&one).await, Some(End::FailedClean), "what stays unknown is over");
+}
+
+#[tokio::test]
 async fn an_owner_who_was_never_told_is_told() {
     let world = World::new();
     world.locked(&world.claimed('a').await).await;
