@@ -147,10 +147,13 @@ impl PlanStage<'_> {
         }
         let scope = StageScope::observing(stage, &release.id);
         let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
-        let observed = ObservedStage { at: self.clock.now(), services };
+        let observed = ObservedStage { at: self.clock.now(), under_lock: input.under_lock, services };
         let mut plan = plan::build(self.pipeline, stage, &release, &observed)?;
         self.note_commits(&scope, &mut plan).await?;
-        self.note_baselines(&plan).await?;
+        // Before that, what runs may be half of another release.
+        if input.under_lock {
+            self.note_baselines(&plan).await?;
+        }
         let plan_hash = self.plans.put(&plan).await?;
         let moved = self.moved(input.approved_hash.as_ref(), &plan_hash, &plan).await?;
         if let Some(approved) = input.approved_hash.as_ref().filter(|_| !moved.is_empty()) {

@@ -85,6 +85,21 @@ async fn people_whose_word_no_longer_counts_are_told_once() {
 }
 
 #[tokio::test]
+async fn people_are_asked_while_another_release_is_deployed_and_nothing_is_done_meanwhile() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.stage.somebody_deploys("web");
+    let asked = road.plan(PlanStageInput { under_lock: false, ..road.plan_input() }).await.unwrap().plan_hash;
+    let web = "web".parse().unwrap();
+    assert_eq!(road.store.baseline(&road.name(), &web).await.unwrap(), None, "half of another release");
+    let again = || PlanStageInput { approved_hash: Some(asked.clone()), ..road.plan_input() };
+    let error = road.plan(again()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::UnsupportedService, "{error}");
+    clock.pass(crate::testing::TAKES);
+    assert_eq!(road.plan(again()).await.unwrap().plan_hash, asked, "it ended as people saw it");
+}
+
+#[tokio::test]
 async fn an_approved_plan_that_is_not_recorded_is_a_contradiction() {
     let clock = road::clock();
     let road = Road::new(&clock).await;
