@@ -15,7 +15,7 @@ use crate::ports::store::{Candidates, Releases};
 use crate::ports::{PortError, StartRelease, Started};
 
 /// How far back along the branch an overtaken commit is looked for.
-const LONGEST_CHAIN: usize = 50;
+pub(crate) const LONGEST_CHAIN: usize = 50;
 
 /// What looking at a commit came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub async fn gather(
 }
 
 /// The push of a commit, to the released branch if there was one.
-async fn push_of(
+pub(crate) async fn push_of(
     pipeline: &Pipeline,
     candidates: &dyn Candidates,
     commit: &CommitSha,

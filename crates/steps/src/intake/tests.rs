@@ -272,6 +272,46 @@ async fn t13_a_commit_that_a_newer_release_overtook_is_skipped() {
 }
 
 #[tokio::test]
+async fn t13_a_push_that_is_heard_of_after_its_successor_is_older_all_the_same() {
+    // The successor was released before the earlier push was heard of: that one is skipped.
+    let late = World::new();
+    late.happens("c", &push('c', Some('b'), &["backend/x.rb"])).await.unwrap();
+    late.claims('c').await;
+    let before = push_time(&late, 'c').await;
+    late.clock.pass(std::time::Duration::from_secs(3600));
+    for (number, (commit, parent)) in [('b', 'a'), ('a', '0')].into_iter().enumerate() {
+        let event = push(commit, Some(parent), &["backend/x.rb"]);
+        late.happens(&format!("late-{number}"), &event).await.unwrap();
+        late.happens(&format!("green-{number}"), &success("backend", commit)).await.unwrap();
+        late.happens(&format!("image-{number}"), &image(BACKEND, commit, 1)).await.unwrap();
+        assert!(push_time(&late, commit).await < before);
+    }
+    let main = BranchName::new("main").unwrap();
+    let head = Candidates::newest_push(&late.store, &late.pipeline.name, &main).await.unwrap();
+    assert_eq!(head.unwrap().commit, given::commit('c'));
+    assert_eq!(late.started(), Vec::<String>::new());
+
+    // Neither was released yet: the successor is not taken for the older one.
+    let swapped = World::new();
+    swapped.happens("b", &push('b', Some('a'), &["backend/x.rb"])).await.unwrap();
+    swapped.clock.pass(std::time::Duration::from_secs(1));
+    let events = [
+        push('a', None, &["backend/x.rb"]),
+        success("backend", 'a'),
+        success("backend", 'b'),
+        image(BACKEND, 'b', 2),
+    ];
+    swapped.all_happen(&events).await;
+    assert_eq!(swapped.started(), ["exchange-bbbbbbbbbbbb-1"]);
+}
+
+/// When a commit was pushed, as it is kept.
+async fn push_time(world: &World, commit: char) -> jiff::Timestamp {
+    let prefix = CommitPrefix::new(commit.to_string().repeat(40)).unwrap();
+    world.store.pushes(&world.pipeline.name, &prefix).await.unwrap()[0].pushed_at
+}
+
+#[tokio::test]
 async fn a_short_tag_that_can_mean_two_commits_starts_neither() {
     let world = World::new();
     let long = |last: char| format!("{}{last}", "a".repeat(39));
