@@ -87,15 +87,18 @@ impl PassLock<'_> {
         Ok(fenced)
     }
 
-    /// The oldest waiter. The owner itself may have been left in the queue when it found the lock free after all.
+    /// The oldest waiter. The owner itself may have been left in the queue when it found the lock free after all; it is
+    /// taken out wherever it stands, or the lock would come back to it when it no longer waits.
     async fn next(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Option<StoredWaiter>, PortError> {
+        let mut oldest = None;
         for waiter in self.locks.waiters(stage).await? {
-            if waiter.waiter.execution != *owner {
-                return Ok(Some(waiter));
+            if waiter.waiter.execution == *owner {
+                self.locks.leave(&waiter.waiter).await?;
+            } else {
+                oldest.get_or_insert(waiter);
             }
-            self.locks.leave(&waiter.waiter).await?;
         }
-        Ok(None)
+        Ok(oldest)
     }
 }
 

@@ -221,6 +221,28 @@ async fn a_state_that_runs_again_while_the_lock_is_handed_to_its_earlier_run_is_
     }
 }
 
+#[tokio::test]
+async fn t08_an_owner_that_was_left_in_the_queue_does_not_get_the_lock_back() {
+    let world = World::new();
+    world.acquire("one").await;
+    world.acquire("two").await;
+    // As when it queued, found the lock free after all, and another had queued before it.
+    let stage = world.stage.clone();
+    let held_by = "nobody".to_owned();
+    let left = Waiter {
+        stage: stage.clone(),
+        execution: execution("one"),
+        release: release_id("one"),
+        since: "2026-11-21T12:01:00Z".parse().unwrap(),
+    };
+    let notice = NewNotice::new(left.since, Notice::WaitingForLock { stage, held_by });
+    world.store.wait(&left, &token("stale"), &notice).await.unwrap();
+    assert!(world.release("one").await);
+    assert_eq!((world.owner().await, world.queue().await), (Some(execution("two")), vec![]));
+    assert!(world.release("two").await);
+    assert_eq!(world.owner().await, None);
+}
+
 /// Locks whose rows are never passed on: somebody else always changes them first.
 struct Restless<'a>(&'a MemoryStore);
 
