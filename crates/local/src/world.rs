@@ -239,8 +239,8 @@ async fn deploy_stack(
         gantry_config::render(configuration, &RenderOptions { parameters, ..RenderOptions::default() })?;
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
     let binaries = Binaries {
-        directory: places::target().join("debug"),
-        kept: places::target().join("local"),
+        directory: places::binaries(),
+        kept: places::kept(),
         beside: BTreeMap::from([("gantry.json".to_owned(), compiled)]),
     };
     let artifacts = Artifacts { base: places::root().join("infra"), binaries };
