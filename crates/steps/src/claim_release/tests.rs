@@ -450,3 +450,17 @@ async fn a_manifest_tells_of_the_newest_commits_of_many_pushes_and_stays_one_row
     assert_eq!(release.commits.first().unwrap().sha.as_str().chars().next(), Some('2'));
     assert_eq!(release.commits.last().unwrap().sha.as_str(), format!("4{:039x}", 49));
 }
+
+#[tokio::test]
+async fn a_commit_is_not_taken_from_an_execution_that_is_not_known_yet() {
+    let clock = clock();
+    let world = World::new(&clock);
+    world.pushed('a', "main", &["backend"], "2026-11-21T11:00:00Z").await;
+    let input = || json!({ "commit": commit('a') });
+    let output = world.claim("one", input()).await.unwrap();
+    world.executions.end(&world.release(&output).await.execution, ExecutionState::Gone);
+    let error = world.claim("two", input()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::ReleaseAlreadyClaimed, "{error}");
+    clock.pass(std::time::Duration::from_secs(600));
+    assert_ne!(world.claim("two", input()).await.unwrap().release, output.release);
+}
