@@ -7,11 +7,11 @@ use gantry_domain::claim::Wanted;
 use gantry_domain::image_event::commit_of_tag;
 use gantry_domain::names::{CommitPrefix, CommitSha, ComponentName, Digest, ReleaseId, RepositoryName, Tag};
 use gantry_domain::pipeline::Component;
-use gantry_domain::release::{CommitSummary, ComponentSource, ReleasedComponent};
+use gantry_domain::release::{ComponentSource, ReleasedComponent};
 use jiff::Timestamp;
 
 use super::{ClaimRelease, ClaimReleaseError, Target};
-use crate::intake::gather;
+use crate::intake::{gather, not_overtaken};
 use crate::ports::{ImageKind, RegistryImage};
 
 /// The newest commits that a manifest and its notices tell of. Each of these is one row, and a row of `DynamoDB` holds
@@ -50,14 +50,8 @@ impl ClaimRelease<'_> {
             Wanted::Commit(_) => self.built(commit, release).await?,
             Wanted::Components(tags) => self.named(tags, commit, release).await?,
         };
-        let mut commits: Vec<CommitSummary> = match wanted {
-            Wanted::Commit(_) => {
-                let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
-                facts.pushes.into_iter().rev().flat_map(|push| push.commits).collect()
-            }
-            Wanted::Components(_) => self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default(),
-        };
-        target.commits = commits.split_off(commits.len().saturating_sub(COMMITS));
+        let earliest = target.commits.len().saturating_sub(COMMITS);
+        target.commits.drain(..earliest);
         Ok(target)
     }
 
@@ -72,7 +66,12 @@ impl ClaimRelease<'_> {
                 return Err(ClaimReleaseError::Ignored { commit: commit.clone(), why });
             }
         };
+        let images = not_overtaken(self.pipeline, self.releases, &facts, images).await?;
+        if images.is_empty() {
+            return Err(ClaimReleaseError::Older { commit: commit.clone() });
+        }
         let mut target = Target::of(commit);
+        target.commits = facts.pushes.iter().rev().flat_map(|push| push.commits.clone()).collect();
         for (component, expected) in images {
             let image = expected.image;
             self.image(release, &image.repository, &image.digest).await?;
@@ -98,6 +97,7 @@ impl ClaimRelease<'_> {
         release: &ReleaseId,
     ) -> Result<Target, ClaimReleaseError> {
         let mut target = Target::of(commit);
+        target.commits = self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default();
         for component in self.pipeline.components.iter() {
             let Some(tag) = tags.get(&component.name) else { continue };
             let repository = &component.repository;

@@ -149,6 +149,14 @@ impl World {
 
     /// What a release does with a commit.
     async fn claims(&self, commit: char) {
+        self.claims_those(commit, |_| true).await;
+    }
+
+    async fn claims_only(&self, commit: char, component: &str) {
+        self.claims_those(commit, |name| name == component).await;
+    }
+
+    async fn claims_those(&self, commit: char, brings: impl Fn(&str) -> bool) {
         let release = given::release(&self.pipeline, commit, "2026-11-21T12:00:01Z");
         let started = Notice::Started {
             commit: release.commit.clone(),
@@ -157,8 +165,12 @@ impl World {
             commits: vec![],
         };
         let notice = NewNotice::new(release.claimed_at, started);
-        let pushed: Vec<_> =
-            release.components.keys().map(|component| (component.clone(), release.claimed_at)).collect();
+        let pushed: Vec<_> = release
+            .components
+            .keys()
+            .map(|component| (component.clone(), release.claimed_at))
+            .filter(|(component, _)| brings(component.as_str()))
+            .collect();
         let claim = NewClaim {
             pipeline: &self.pipeline.name,
             release: &release,
@@ -309,6 +321,24 @@ async fn t13_a_push_that_is_heard_of_after_its_successor_is_older_all_the_same()
 async fn push_time(world: &World, commit: char) -> jiff::Timestamp {
     let prefix = CommitPrefix::new(commit.to_string().repeat(40)).unwrap();
     world.store.pushes(&world.pipeline.name, &prefix).await.unwrap()[0].pushed_at
+}
+
+#[tokio::test]
+async fn t13_what_nobody_overtook_of_an_older_commit_is_still_released() {
+    let world = World::new();
+    world
+        .all_happen(&[
+            push('a', None, &["backend/x.rb", "client/y.tsx"]),
+            success("backend", 'a'),
+            success("client", 'a'),
+            image(BACKEND, 'a', 1),
+        ])
+        .await;
+    world.clock.pass(std::time::Duration::from_secs(60));
+    world.claims_only('b', "backend").await;
+    assert_eq!(world.started(), Vec::<String>::new());
+    world.happens("image", &image(CLIENT, 'a', 2)).await.unwrap();
+    assert_eq!(world.started(), ["exchange-aaaaaaaaaaaa-1"]);
 }
 
 #[tokio::test]
