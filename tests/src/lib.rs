@@ -11,6 +11,7 @@ mod closing;
 mod deeds;
 mod keys;
 mod names;
+mod outcomes;
 mod story;
 mod tables;
 mod wait;

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 const CLICKS: &str = "gantry-exchange-slack-interactions";
 
 #[test]
-fn a_rejection_asks_for_a_reason_and_ends_the_release() -> Result<()> {
+fn t35_a_rejection_with_a_reason_ends_the_release_and_no_text_is_markup() -> Result<()> {
     tell(quick(), async |story| {
-        let work = story.a_developer_delivers(Change::of(["client"])).await?;
+        let message = "Show <https://evil.example|prices> & tell <!channel>\n\nMore".to_owned();
+        let work = story.a_developer_delivers(Change { message, ..Change::of(["client"]) }).await?;
         let question = story.question(&work).await?;
         story.slack_says();
         story.aws_was_asked();
@@ -25,7 +26,7 @@ fn a_rejection_asks_for_a_reason_and_ends_the_release() -> Result<()> {
                  • *client* `c1` · new
                  • *engine* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
                  *1 commit*
-                 • `c1` Improve client _by_ Dana Brooks
+                 • `c1` Show &lt;https://evil.example|prices&gt; &amp; tell &lt;!channel&gt; _by_ Dana Brooks
                  How it went is told in this thread.
         changed: Rejected for production
                  ⛔ <@U0BOB> rejected it on (a moment).
@@ -38,7 +39,7 @@ fn a_rejection_asks_for_a_reason_and_ends_the_release() -> Result<()> {
                  • *engine* stays at `c0`
                     _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
                  *1 commit*
-                 • `c1` Improve client _by_ Dana Brooks
+                 • `c1` Show &lt;https://evil.example|prices&gt; &amp; tell &lt;!channel&gt; _by_ Dana Brooks
                  *Checked before*
                  ✅ client-health, acceptance
                  See for yourself: <http://world/|http://world>

@@ -239,6 +239,7 @@ fn three_components_go_in_order_and_the_plan_is_told_before() -> Result<()> {
         story.approves(ADA, &question).await?;
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("Succeeded"));
+        assert_eq!(story.only_images_differ()?, 12);
         insta::assert_snapshot!(story.aws_was_asked(), @"
         preproduction registers exchange-preprod2-web with backend@c1
         preproduction runs exchange-preprod2-web:2: bin/rails db:backup
