@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Stamp, epoch, revision_summary, without_nulls};
-use crate::ecs::model::{DeploymentStatus, Service, ServiceDeployment, World};
+use crate::ecs::breaker::Breaker;
+use crate::ecs::model::{DeploymentStatus, Service, ServiceDeployment, Trigger, World};
 
 /// A service deployment in full.
 pub(crate) fn deployment(world: &World, service: &Service, deployment: &ServiceDeployment) -> Value {
@@ -12,13 +13,13 @@ pub(crate) fn deployment(world: &World, service: &Service, deployment: &ServiceD
     let sources: Vec<Value> =
         deployment.sources.iter().map(|source| revision_summary(world, service, *source)).collect();
     let rollback = deployment.rollback.as_ref().map(|rollback| {
-        let rollout = service.rollouts.get(rollback.rollout);
+        let rollout = rollback.rollout.and_then(|rollout| service.rollouts.get(rollout));
         let revision = rollout.and_then(|rollout| service.revisions.get(rollout.revision));
-        json!({
+        without_nulls(json!({
             "reason": rollback.reason,
             "startedAt": Stamp::Epoch.value(rollback.started_at),
             "serviceRevisionArn": revision.map(|revision| place.revision(cluster, name, &revision.id)),
-        })
+        }))
     });
     without_nulls(json!({
         "serviceDeploymentArn": place.deployment(cluster, name, &deployment.id),
@@ -36,19 +37,41 @@ pub(crate) fn deployment(world: &World, service: &Service, deployment: &ServiceD
         "deploymentConfiguration": deployment.configuration,
         "rollback": rollback,
         "deploymentCircuitBreaker": breaker(service, deployment),
-        "alarms": {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []},
+        "alarms": alarms(deployment),
     }))
 }
 
 fn breaker(service: &Service, deployment: &ServiceDeployment) -> Value {
-    let failures = service.rollouts.get(deployment.rollout).map_or(0, |rollout| rollout.failed_tasks);
-    let enabled = deployment.configuration["deploymentCircuitBreaker"]["enable"] == Value::Bool(true);
-    let status = match (enabled, deployment.status) {
-        (false, _) => "DISABLED",
-        (true, DeploymentStatus::Pending | DeploymentStatus::InProgress) => "MONITORING",
-        (true, _) => "MONITORING_COMPLETE",
+    let breaker = Breaker::of(&deployment.configuration);
+    let tripped = deployment.trigger == Some(Trigger::Breaker);
+    let status = monitor(breaker.enabled, tripped, deployment.status);
+    // Percentages are of the desired count as it is now, until it is decided.
+    let threshold =
+        if status == "MONITORING" { breaker.threshold(service.desired) } else { deployment.threshold };
+    json!({"status": status, "failureCount": deployment.failures, "threshold": threshold})
+}
+
+fn alarms(deployment: &ServiceDeployment) -> Value {
+    let triggered: Vec<&str> = match &deployment.trigger {
+        Some(Trigger::Alarm(name)) => vec![name],
+        _ => Vec::new(),
     };
-    json!({"status": status, "failureCount": failures, "threshold": deployment.threshold})
+    let configured = deployment.configuration["alarms"]["alarmNames"].as_array().cloned();
+    json!({
+        "status": monitor(!deployment.alarms.is_empty(), !triggered.is_empty(), deployment.status),
+        "alarmNames": configured.unwrap_or_default(),
+        "triggeredAlarmNames": triggered,
+    })
+}
+
+/// Where a mechanism stands that watches over a deployment.
+fn monitor(enabled: bool, triggered: bool, status: DeploymentStatus) -> &'static str {
+    match status {
+        _ if !enabled => "DISABLED",
+        _ if triggered => "TRIGGERED",
+        DeploymentStatus::Pending | DeploymentStatus::InProgress => "MONITORING",
+        _ => "MONITORING_COMPLETE",
+    }
 }
 
 /// A service deployment as lists show it.

@@ -5,19 +5,22 @@
 mod rollouts;
 mod tasks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub(crate) use self::rollouts::{
-    DeploymentStatus, Rollback, Rollout, RolloutState, RolloutStatus, ServiceDeployment,
+    DeploymentStatus, Rollback, Rollout, RolloutState, RolloutStatus, ServiceDeployment, Trigger,
 };
 pub(crate) use self::tasks::{Container, Health, Owner, Step, Stop, StopCode, Task, TaskStatus, TaskTimes};
 use super::arn::Place;
+use super::behaviour::Labels;
+use super::words::Shortage;
 use crate::aws::BusEvent;
 use crate::images::ImageCatalog;
+use crate::logs::Logs;
 
 /// Tags of a resource.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -35,6 +38,16 @@ pub(crate) struct World {
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     /// By serial number, so in the order in which they were started.
     pub(crate) tasks: BTreeMap<u64, Task>,
+    /// How many tasks of a definition `RunTask` has started.
+    pub(crate) runs: BTreeMap<DefinitionKey, usize>,
+    /// What clusters have too little of.
+    pub(crate) shortages: BTreeMap<String, Shortage>,
+    /// Labels that tasks of a service (or family) get on top of their image's.
+    pub(crate) imposed: BTreeMap<(String, String), Labels>,
+    /// Alarms in the ALARM state.
+    pub(crate) alarms: BTreeSet<String>,
+    /// Where containers write.
+    pub(crate) logs: Arc<Logs>,
     /// Answers to remember for `RunTask` calls with a client token.
     pub(crate) run_tokens: BTreeMap<(String, String), RunToken>,
     /// Events not yet handed to the bus.
@@ -114,6 +127,10 @@ pub(crate) struct Service {
     /// Newest first.
     pub(crate) events: VecDeque<ServiceEvent>,
     pub(crate) steady: bool,
+    /// Until then the scheduler starts nothing: too many tasks never came to run.
+    pub(crate) held_until: Option<Timestamp>,
+    /// The last complaint about placement, which is not repeated for six hours.
+    pub(crate) complaint: Option<(String, Timestamp)>,
 }
 
 /// A line of the service's event log.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{ContainerSpec, DefinitionKey, Service, ServiceKey, Tags};
-use crate::ecs::behaviour::Life;
+use crate::ecs::life::Life;
 
 /// A task, running or stopped.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub(crate) struct Task {
     pub(crate) id: String,
     pub(crate) cluster: String,
     pub(crate) owner: Owner,
+    /// Counts from 1 among the tasks of its deployment, or of its definition if no service owns it.
+    pub(crate) ordinal: usize,
     pub(crate) definition: DefinitionKey,
     pub(crate) status: TaskStatus,
     pub(crate) stop: Option<Stop>,
@@ -74,6 +76,8 @@ pub(crate) enum Step {
     Start,
     PassHealth,
     FailHealth,
+    FailBalancer,
+    Refuse,
     Exit,
     Deregistered,
     Halted,
@@ -156,6 +160,19 @@ impl Task {
     /// Whether the scheduler wants it to run.
     pub(crate) fn wanted(&self) -> bool {
         self.stop.is_none()
+    }
+
+    /// Position of the first essential container: the one that answers, or the command of `RunTask`.
+    pub(crate) fn main(&self) -> usize {
+        self.containers.iter().position(|container| container.spec.essential).unwrap_or(0)
+    }
+
+    /// The service it belongs to, or its family.
+    pub(crate) fn name(&self) -> &str {
+        match &self.owner {
+            Owner::Service { name, .. } => name,
+            Owner::Caller { .. } => &self.definition.family,
+        }
     }
 
     /// The service it belongs to.
