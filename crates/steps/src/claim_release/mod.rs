@@ -8,14 +8,12 @@ mod untouched;
 mod wanted;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use gantry_domain::claim;
 use gantry_domain::names::{CommitSha, ComponentName, ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::{Notice, StartedComponent};
 use gantry_domain::pipeline::{Pipeline, Stage};
 use gantry_domain::release::{CommitSummary, Origin, Release, ReleasedComponent};
-use gantry_domain::verdict::deadline;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +21,7 @@ use serde_json::Value;
 pub use error::ClaimReleaseError;
 
 use crate::ports::store::{Candidates, ClaimMark, ClaimOutcome, NewClaim, NewNotice, Releases, Verified};
-use crate::ports::{Clock, ExecutionState, Executions, ObserveStage, Registry, StageScope};
+use crate::ports::{Clock, Executions, ObserveStage, Registry, StageScope};
 
 /// What the state gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,9 +89,6 @@ struct Target {
     commits: Vec<CommitSummary>,
 }
 
-/// So long after its claim an execution that is not known may only not be known yet.
-const UNSEEN: Duration = Duration::from_secs(5 * 60);
-
 /// How often a claim that changed under our hands is looked at again.
 const ATTEMPTS: usize = 4;
 
@@ -147,14 +142,9 @@ impl ClaimRelease<'_> {
 
     /// Step Functions describes an execution as of a moment ago: one that has just claimed may not be known yet.
     async fn goes_on(&self, mark: &ClaimMark) -> Result<bool, ClaimReleaseError> {
-        match self.executions.state(&mark.execution).await? {
-            ExecutionState::Gone => {
-                let stored = self.releases.find(&mark.release).await?;
-                let claimed_at = stored.map_or(Timestamp::UNIX_EPOCH, |stored| stored.release.claimed_at);
-                Ok(self.clock.now() < deadline(claimed_at, UNSEEN))
-            }
-            state => Ok(state.is_running()),
-        }
+        let stored = self.releases.find(&mark.release).await?;
+        let claimed_at = stored.map_or(Timestamp::UNIX_EPOCH, |stored| stored.release.claimed_at);
+        Ok(self.executions.state(&mark.execution).await?.may_go_on(claimed_at, self.clock.now()))
     }
 
     async fn compose(

@@ -464,3 +464,15 @@ async fn a_commit_is_not_taken_from_an_execution_that_is_not_known_yet() {
     clock.pass(std::time::Duration::from_secs(600));
     assert_ne!(world.claim("two", input()).await.unwrap().release, output.release);
 }
+
+#[tokio::test]
+async fn a_release_whose_execution_is_not_known_yet_is_under_way() {
+    let clock = clock();
+    let world = World::new(&clock);
+    world.pushed('a', "main", &["backend"], "2026-11-21T11:50:00Z").await;
+    let first = world.claim("one", json!({"commit": "aaaaaaa"})).await.unwrap();
+    world.executions.end(&world.release(&first).await.execution, ExecutionState::Gone);
+    world.pushed('b', "main", &["client"], "2026-11-21T11:55:00Z").await;
+    let second = world.claim("two", json!({"commit": "bbbbbbb"})).await.unwrap();
+    assert_eq!(runs(&world.release(&second).await, "backend").0, digest('a'), "not the one before it");
+}
