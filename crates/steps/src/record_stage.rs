@@ -112,12 +112,15 @@ impl RecordStage<'_> {
         if plan.terms.release != input.release || plan.terms.stage != input.stage {
             return Err(missing("the plan"));
         }
+        let notice = NewNotice::new(self.clock.now(), passed(&plan));
+        // Recorded before, and the answer was lost: what somebody deployed since takes nothing back that people were told.
+        if self.releases.log(&input.release).await?.iter().any(|entry| entry.key == notice.key) {
+            return Ok(RecordStageOutput {});
+        }
         let running = self.running(&plan).await?;
         self.still_ours(&plan, &running).await?;
-        let now = self.clock.now();
-        let entries = entries(&plan, &release, &running, now)?;
-        let recorded =
-            self.verified.record(&input.release, &entries, &NewNotice::new(now, passed(&plan))).await?;
+        let entries = entries(&plan, &release, &running, notice.at)?;
+        let recorded = self.verified.record(&input.release, &entries, &notice).await?;
         tracing::info!(release = %input.release, stage = %input.stage, ?recorded, "the stage is verified");
         Ok(RecordStageOutput {})
     }

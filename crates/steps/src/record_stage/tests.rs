@@ -132,3 +132,15 @@ async fn t09_what_somebody_else_deployed_after_the_verdict_is_not_called_verifie
         assert!(world.store.notices(&world.release.id).is_empty());
     }
 }
+
+#[tokio::test]
+async fn t09_what_was_told_as_verified_stays_so_when_somebody_deploys_before_the_answer_arrives() {
+    let clock = clock();
+    let world = World::new(&clock).await;
+    world.store.faults.plan("record_verified", Fault::AnswerLost);
+    world.run(&world.hash, "preproduction").await.unwrap_err();
+    world.stage.somebody_deploys("sidekiq");
+    world.run(&world.hash, "preproduction").await.unwrap();
+    assert_eq!((world.rows("backend").await, world.rows("client").await), (4, 1));
+    assert_eq!(world.store.notices(&world.release.id).len(), 1);
+}
