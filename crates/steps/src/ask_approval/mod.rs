@@ -19,9 +19,9 @@ use serde::Deserialize;
 use crate::StepError;
 use crate::decide::Decide;
 use crate::ports::store::{
-    Approvals, Asked, NewApproval, NewNotice, Plans, Releases, StoredApproval, Verified,
+    Approvals, Asked, NewApproval, NewNotice, Plans, Releases, StoredApproval, StoredRelease, Verified,
 };
-use crate::ports::{Clock, PortError, TaskToken, TaskTokens};
+use crate::ports::{Clock, Executions, PortError, TaskToken, TaskTokens};
 
 /// What the state gives.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +52,8 @@ pub struct AskApproval<'a> {
     /// Questions and decisions.
     pub approvals: &'a dyn Approvals,
     /// The waiting states.
+    /// How other releases' executions are doing.
+    pub executions: &'a dyn Executions,
     pub tokens: &'a dyn TaskTokens,
     /// World time.
     pub clock: &'a dyn Clock,
@@ -178,7 +180,8 @@ impl AskApproval<'_> {
         }
     }
 
-    /// Of two releases that wait for one stage the older one is turned away, whichever asked first.
+    /// Of two releases that wait for one stage the older one is turned away, whichever asked first. One that died takes
+    /// nobody's place, though its question stays open until the sweeper closes it.
     async fn supersede(&self, mine: &StoredApproval, release: &Release) -> Result<(), AskApprovalError> {
         let age = |release: &Release| (release.claimed_at, release.id.clone());
         for other in self.approvals.open().await? {
@@ -189,7 +192,7 @@ impl AskApproval<'_> {
             let Some(rival) = self.releases.find(&other.approval.release).await? else { continue };
             if age(&rival.release) < age(release) {
                 self.decide().supersede(&other, &release.id).await?;
-            } else {
+            } else if self.goes_on(&rival, &other.approval).await? {
                 self.decide().supersede(mine, &rival.release.id).await?;
             }
         }
@@ -213,6 +216,12 @@ impl AskApproval<'_> {
         plan.filter(|plan| plan.terms.release == input.release && plan.terms.stage == input.stage)
             .ok_or_else(|| missing(input, "the plan"))
     }
+    /// Can a release that asked still come?
+    async fn goes_on(&self, rival: &StoredRelease, asked: &Approval) -> Result<bool, PortError> {
+        let running = self.executions.state(&rival.release.execution).await?;
+        Ok(rival.ended.is_none() && running.may_go_on(asked.asked_at, self.clock.now()))
+    }
+
 
     fn decide(&self) -> Decide<'_> {
         let Self { approvals, tokens, clock, .. } = *self;
