@@ -13,7 +13,7 @@ use gantry_steps::ports::store::{Approvals, Asked, DecideOutcome, NewApproval, N
 use gantry_steps::ports::{PortError, TaskToken};
 
 use super::call::{ABSENT, Expression, Table, Transacted, pause};
-use super::item::{Key, Row, s, time, to_json};
+use super::item::{Key, Row, readable, s, time, to_json};
 use super::log::{self, Appended};
 
 /// The table of approvals. Writing needs the releases' table too, where the notices go.
@@ -172,7 +172,11 @@ impl Approvals for ApprovalsTable {
         let rows = self.table.all("open", "").await?;
         let mut open = Vec::new();
         for item in &rows {
-            open.extend(self.find(&Row(item).parsed("sk")?).await?);
+            let found = match Row(item).parsed("sk") {
+                Ok(id) => self.find(&id).await,
+                Err(error) => Err(error),
+            };
+            open.extend(readable(found).transpose()?.flatten());
         }
         Ok(open)
     }

@@ -357,3 +357,51 @@ async fn t06_a_plan_that_does_not_have_its_hash_is_not_returned() {
     let error = releases.get(&other).await.unwrap_err();
     assert!(matches!(error, PortError::Malformed { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_hide_the_others_of_its_list() {
+    let aws = StubAws::new(|asked| {
+        let good = "0".repeat(32);
+        let (body, key) = (serde_json::to_string(&approval()).unwrap(), approval().id);
+        match asked.operation.as_str() {
+            "GetItem" if asked.body.contains(&good) => Answer::json(&json!({ "Item": row(&json!({
+                "pk": format!("approval#{key}"), "sk": "approval", "body": body, "status": "pending", "token": "t",
+                "answered": false
+            })) })),
+            "GetItem" => Answer::json(&json!({ "Item": row(&json!({
+                "pk": "approval#1", "sk": "approval", "body": "{}", "status": "pending", "token": "t"
+            })) })),
+            _ => {
+                let ids = if asked.body.contains("\"open\"") {
+                    ["not an id".to_owned(), "1".repeat(32), good]
+                } else {
+                    ["Not An Id".to_owned(), String::new(), "exchange-aaaaaaaaaaaa-1".to_owned()]
+                };
+                let item = |id: &String| {
+                    row(&json!({
+                        "pk": "list", "sk": id, "execution": owner(), "release": id, "token": "t",
+                        "since": "2026-11-21T12:00:00Z"
+                    }))
+                };
+                Answer::json(&json!({ "Items": ids.iter().map(item).collect::<Vec<_>>() }))
+            }
+        }
+    });
+    let releases = ReleasesTable::new(&aws.config(), "releases");
+    let locks = LocksTable::new(&aws.config(), "locks");
+    assert_eq!(releases.running().await.unwrap().len(), 1);
+    assert_eq!(releases.undelivered().await.unwrap(), [release().id]);
+    assert_eq!(locks.waiters(&stage()).await.unwrap().len(), 1);
+    let open = approvals(&aws).open().await.unwrap();
+    assert_eq!(open.iter().map(|stored| &stored.approval.id).collect::<Vec<_>>(), [&approval().id]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_throttled_is_not_called_empty() {
+    let aws = StubAws::new(|asked| match asked.operation.as_str() {
+        "Query" => Answer::json(&json!({ "Items": [row(&json!({ "pk": "open", "sk": "0".repeat(32) }))] })),
+        _ => Answer::error(400, "ThrottlingException", "slow down"),
+    });
+    let error = approvals(&aws).open().await.unwrap_err();
+    assert!(matches!(error, PortError::Throttled { .. }), "{error:?}");
+}
