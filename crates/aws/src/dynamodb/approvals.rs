@@ -70,10 +70,13 @@ impl Approvals for ApprovalsTable {
     }
 
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError> {
-        let NewApproval { approval, token, notice } = *new;
+        let NewApproval { approval, token, replaces, notice } = *new;
         for attempt in 0..log::ATTEMPTS {
-            if let Some(stored) = self.of_plan(&approval.release, &approval.stage, &approval.plan).await? {
-                return Ok(Asked::Before(Box::new(stored)));
+            match self.of_plan(&approval.release, &approval.stage, &approval.plan).await? {
+                Some(stored) if Some(&stored.approval.id) != replaces => {
+                    return Ok(Asked::Before(Box::new(stored)));
+                }
+                Some(_) | None => {}
             }
             let row = key(&approval.id).row([
                 ("body", to_json(approval)?),
@@ -84,9 +87,13 @@ impl Approvals for ApprovalsTable {
             ]);
             let gate = Key::new(gate(&approval.release, &approval.stage), approval.plan.as_str());
             let absent = Expression::when(ABSENT);
+            let as_read = match replaces {
+                None => absent.clone(),
+                Some(old) => Expression::when("#id = :old").with("old", s(old)),
+            };
             let writes = vec![
                 self.table.putting(row, &absent)?,
-                self.table.putting(gate.row([("id", s(&approval.id))]), &absent)?,
+                self.table.putting(gate.row([("id", s(&approval.id))]), &as_read)?,
                 self.table.putting(open(&approval.id).attributes(), &Expression::default())?,
             ];
             let log = self.log()?;

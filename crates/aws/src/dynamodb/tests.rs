@@ -8,8 +8,8 @@ use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::release::Release;
 use gantry_steps::ports::store::{
-    Approvals, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewClaim, NewNotice, Outbox, Plans,
-    Releases, Taken, Verified,
+    Approvals, Asked as PutBefore, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewApproval,
+    NewClaim, NewNotice, Outbox, Plans, Releases, Taken, Verified,
 };
 use gantry_steps::ports::{PortError, TaskToken};
 use serde_json::{Value, json};
@@ -404,4 +404,34 @@ async fn a_list_that_is_throttled_is_not_called_empty() {
     });
     let error = approvals(&aws).open().await.unwrap_err();
     assert!(matches!(error, PortError::Throttled { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn t06_a_question_that_takes_anothers_place_does_so_only_where_that_one_stands() {
+    let old = approval().id;
+    let gate = json!({ "Item": row(&json!({ "pk": "gate#x", "sk": "d", "id": old })) });
+    let aws = StubAws::new(move |asked| match asked.operation.as_str() {
+        "GetItem" if asked.body.contains("gate#") => Answer::json(&gate),
+        "GetItem" if asked.body.contains("approval#") => Answer::json(&json!({ "Item": row(&json!({
+            "pk": "approval#0", "sk": "approval", "body": serde_json::to_string(&approval()).unwrap(),
+            "status": "pending", "token": "t", "answered": false
+        })) })),
+        "GetItem" => Answer::json(
+            &json!({ "Item": row(&json!({ "pk": "release#x", "sk": "manifest", "nextSeq": 1 })) }),
+        ),
+        _ => Answer::empty(),
+    });
+    let asked_again = Approval { id: "1".repeat(32).parse().unwrap(), ..approval() };
+    let (old, token, notice) = (approval().id, TaskToken::new("t"), notice());
+    let replaces =
+        |replaces| NewApproval { approval: &asked_again, token: &token, replaces, notice: &notice };
+    let before = approvals(&aws).ask(&replaces(None)).await.unwrap();
+    assert!(matches!(before, PutBefore::Before(stored) if stored.approval.id == old));
+    assert!(aws.asked("TransactWriteItems").is_empty());
+    assert!(matches!(approvals(&aws).ask(&replaces(Some(&old))).await.unwrap(), PutBefore::Now));
+    let [write] = aws.asked("TransactWriteItems").try_into().unwrap();
+    let gate = write.json()["TransactItems"][1]["Put"].clone();
+    assert_eq!(gate["ConditionExpression"], "#id = :old");
+    assert_eq!(gate["ExpressionAttributeValues"][":old"]["S"], json!(old));
+    assert_eq!(gate["Item"]["id"]["S"], json!(asked_again.id));
 }

@@ -323,6 +323,32 @@ async fn t06_the_decision_is_read_for_exactly_this_execution_and_plan() {
     assert_eq!(error.name(), ErrorName::Inconsistent);
 }
 
+#[tokio::test]
+async fn t06_what_was_called_void_does_not_count_again_when_the_stage_is_as_it_was() {
+    let world = World::new();
+    let case = world.case('a', "2026-11-21T11:00:00Z").await;
+    world.ask(&case, "t1").await;
+    world.click(&case, Choice::Approve).await;
+    let first = world.asked(&case).await.approval;
+    let voided = Notice::ApprovalVoided { approval: first.id.clone(), stage: first.stage, moved: Vec::new() };
+    world.store.given_notice(&case.release.id, &NewNotice::new(first.asked_at, voided));
+
+    world.store.faults.plan("ask", Fault::AnswerLost);
+    world.try_ask(&case, "t2").await.unwrap_err();
+    world.ask(&case, "t3").await;
+    assert_eq!(world.outcome(&case).await, None, "people are asked again");
+    assert_ne!(world.asked(&case).await.approval.id, first.id);
+    assert_eq!(world.tokens.succeeded(), ["t1"]);
+    let mine = case.release.id.to_string();
+    assert_eq!(world.read(&case, &mine).await.unwrap(), "pending");
+    let asked = |notice: &Notice| matches!(notice, Notice::ApprovalRequested { .. });
+    let questions = world.store.notices(&case.release.id).iter().filter(|notice| asked(notice)).count();
+    assert_eq!(questions, 2, "once more, and only once");
+    world.click(&case, Choice::Approve).await;
+    assert_eq!(world.read(&case, &mine).await.unwrap(), "approved");
+    assert_eq!(world.tokens.succeeded(), ["t1", "t3"]);
+}
+
 #[test]
 fn an_end_is_no_decision() {
     // The words of both sets stand in the state machine; a mix-up must not parse.

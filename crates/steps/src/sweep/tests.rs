@@ -106,7 +106,8 @@ impl World {
             moved: Vec::new(),
         };
         let notice = NewNotice::new(approval.asked_at, moved);
-        let new = NewApproval { approval: &approval, token: &token("approval"), notice: &notice };
+        let new =
+            NewApproval { approval: &approval, token: &token("approval"), replaces: None, notice: &notice };
         assert!(matches!(self.store.ask(&new).await, Ok(Asked::Now)));
         approval
     }
