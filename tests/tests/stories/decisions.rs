@@ -54,7 +54,7 @@ fn t35_a_rejection_with_a_reason_ends_the_release_and_no_text_is_markup() -> Res
 
 #[test]
 fn t27_a_question_that_nobody_answers_lapses_and_says_so() -> Result<()> {
-    let world = with(&[("expires_after = \"8h\"", "expires_after = \"15m\"")]);
+    let world = with(&[("expires_after = \"8h\"", "expires_after = \"30m\"")]);
     tell(WorldOptions { schedules: true, ..world }, async |story| {
         let work = story.a_developer_delivers(Change::of(["client"])).await?;
         let question = story.question(&work).await?;

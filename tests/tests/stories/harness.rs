@@ -11,7 +11,7 @@ async fn complaint(story: &Story) -> String {
 }
 
 #[test]
-fn a_story_that_overlooks_something_fails() -> Result<()> {
+fn t07_t37_a_story_that_overlooks_something_or_shows_a_secret_fails() -> Result<()> {
     let outcome = tell(quick(), async |story| {
         assert_eq!(complaint(story).await, "");
 
@@ -31,11 +31,25 @@ fn a_story_that_overlooks_something_fails() -> Result<()> {
         story.an_error_was_logged("claim-release", "InvalidInput");
         assert_eq!(complaint(story).await, "");
 
-        let table = story.world.output("LocksTable")?;
+        // A lock that nobody frees, with a task token in its row.
+        let locks = story.world.output("LocksTable")?;
         let key = json!({ "pk": { "S": "lock#production" }, "sk": { "S": "lock" } });
-        story.world.client.dynamodb("PutItem", &json!({ "TableName": table, "Item": key })).await?;
+        let mut lock = key.clone();
+        lock["token"] = json!({ "S": "canary-of-a-token" });
+        story.world.client.dynamodb("PutItem", &json!({ "TableName": locks, "Item": lock })).await?;
+        assert_eq!(story.remembers_tokens().await?, 1);
         assert!(complaint(story).await.starts_with("left in the table of locks"));
-        story.world.client.dynamodb("DeleteItem", &json!({ "TableName": table, "Key": key })).await?;
+        story.world.client.dynamodb("DeleteItem", &json!({ "TableName": locks, "Key": key })).await?;
+        assert_eq!(complaint(story).await, "");
+
+        // The token where it may not stand.
+        let releases = story.world.output("ReleasesTable")?;
+        let key = json!({ "pk": { "S": "leak" }, "sk": { "S": "leak" } });
+        let mut leak = key.clone();
+        leak["cause"] = json!({ "S": "token canary-of-a-token was not accepted" });
+        story.world.client.dynamodb("PutItem", &json!({ "TableName": releases, "Item": leak })).await?;
+        assert!(complaint(story).await.starts_with("a secret stands in the table of releases"));
+        story.world.client.dynamodb("DeleteItem", &json!({ "TableName": releases, "Key": key })).await?;
         assert_eq!(complaint(story).await, "");
 
         // A secret in a commit's message, for everybody to read.

@@ -141,6 +141,9 @@ fn t29_t31_forged_malformed_and_replayed_deliveries_change_nothing() -> Result<(
         assert_eq!(github.send(&foreign).await?.status, Some(200));
         assert_eq!(github.ping().await?.status, Some(200));
         assert_eq!(story.changes_since(&before).await?, Vec::<String>::new());
+        // The push that all of them were made of does change something.
+        assert_eq!(github.send(&good).await?.status, Some(200));
+        assert!(!story.changes_since(&before).await?.is_empty());
         assert_eq!(story.executions().await?.len(), 0);
         Ok(())
     })
