@@ -4,11 +4,13 @@
 //! No AWS, no HTTP and no wall clock here: `gantry-aws` and `gantry-integrations` implement the ports.
 
 pub mod acquire_lock;
+pub mod aftermath;
 pub mod ask_approval;
 pub mod claim_release;
 pub mod decide;
 pub mod ecr_intake;
 mod error;
+mod failures;
 pub mod github_webhook;
 pub mod intake;
 pub mod observe;
@@ -16,6 +18,7 @@ pub mod pass_lock;
 pub mod plan_stage;
 pub mod ports;
 pub mod read_decision;
+pub mod reconcile;
 pub mod record_end;
 pub mod record_stage;
 pub mod release_lock;
@@ -28,6 +31,7 @@ pub mod start_task;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
+pub mod watch_executions;
 pub mod watch_task;
 pub mod watch_wave;
 

@@ -123,14 +123,33 @@ impl Intake<'_> {
         self.look_at_one(commit).await
     }
 
-    /// Pushes that came after a commit on the released branch and that no release has claimed, newest first.
-    async fn newer(&self, commit: &CommitSha) -> Result<Vec<CommitSha>, PortError> {
+    /// Looks at the branch as a whole: the newest of these commits that has everything is started. Those before it are
+    /// contained in it, so they are not looked at; nor are any, once one of them is found to be started.
+    pub async fn look_at_branch(&self, chain: &[CommitSha]) -> Result<Option<ReleaseId>, PortError> {
+        for commit in chain {
+            match self.look_at_one(commit).await? {
+                Looked::Started(release) => return Ok(Some(release)),
+                Looked::StartedBefore => return Ok(None),
+                Looked::Overtaken | Looked::Waiting(_) | Looked::Ignored(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Pushes of the released branch, newest first, from the last one that was heard of back to the last one before it
+    /// that a release has claimed.
+    pub async fn branch(&self) -> Result<Vec<CommitSha>, PortError> {
         let branch = &self.pipeline.source.branch;
         let Some(head) = self.candidates.newest_push(&self.pipeline.name, branch).await? else {
             return Ok(Vec::new());
         };
         let facts = gather(self.pipeline, self.candidates, self.releases, &head.commit).await?;
-        let chain: Vec<CommitSha> = facts.pushes.into_iter().map(|push| push.commit).collect();
+        Ok(facts.pushes.into_iter().map(|push| push.commit).collect())
+    }
+
+    /// Pushes that came after a commit on the released branch and that no release has claimed, newest first.
+    async fn newer(&self, commit: &CommitSha) -> Result<Vec<CommitSha>, PortError> {
+        let chain = self.branch().await?;
         let at = chain.iter().position(|newer| newer == commit).unwrap_or(0);
         Ok(chain.into_iter().take(at).collect())
     }
