@@ -28,6 +28,7 @@ fragments!(
     "functions/github-webhook.yaml",
     "functions/plan-stage.yaml",
     "functions/read-decision.yaml",
+    "functions/reconcile.yaml",
     "functions/record-end.yaml",
     "functions/record-stage.yaml",
     "functions/release-lock.yaml",
@@ -37,6 +38,7 @@ fragments!(
     "functions/start-deployments.yaml",
     "functions/start-task.yaml",
     "functions/sweep.yaml",
+    "functions/watch-executions.yaml",
     "functions/watch-task.yaml",
     "functions/watch-wave.yaml",
 );
