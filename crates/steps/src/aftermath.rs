@@ -154,8 +154,8 @@ impl Aftermath<'_> {
             self.record_end().settle_lock(stage, execution, ended).await?;
         } else if !waiters.is_empty() && self.locks.read(stage).await?.is_none() {
             // It may have stood first in the line for a lock that is free.
-            let Self { locks, tokens, clock, .. } = *self;
-            PassLock { locks, tokens, clock }.wake(stage).await?;
+            let Self { releases, locks, tokens, clock, .. } = *self;
+            PassLock { locks, releases, tokens, clock }.wake(stage).await?;
         }
         Ok(())
     }

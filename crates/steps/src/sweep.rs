@@ -132,8 +132,8 @@ impl Sweep<'_> {
 
     /// Wakes whoever is next for a free lock, or tells an owner who was never told. Has anybody the lock?
     async fn lock(&self, stage: &StageName) -> Result<bool, PortError> {
-        let Aftermath { locks, tokens, clock, .. } = self.aftermath;
-        let pass = PassLock { locks, tokens, clock };
+        let Aftermath { releases, locks, tokens, clock, .. } = self.aftermath;
+        let pass = PassLock { locks, releases, tokens, clock };
         match locks.read(stage).await? {
             None => pass.wake(stage).await?,
             Some(stored) => {

@@ -8,4 +8,5 @@ mod intake;
 mod locks;
 mod rights;
 mod road;
+mod rollback;
 mod webhooks;

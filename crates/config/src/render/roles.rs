@@ -18,8 +18,16 @@ const DEPLOYERS: [&str; 2] = ["StartDeployments", "StartTask"];
 const CLAIMERS: [&str; 2] = ["ClaimRelease", "Reconcile"];
 
 /// Functions that look at every stage.
-const OBSERVERS: [&str; 6] =
-    ["PlanStage", "RecordStage", "StartDeployments", "StartTask", "WatchTask", "WatchWave"];
+const OBSERVERS: [&str; 8] = [
+    "PlanRollback",
+    "PlanStage",
+    "RecordRollback",
+    "RecordStage",
+    "StartDeployments",
+    "StartTask",
+    "WatchTask",
+    "WatchWave",
+];
 
 /// Resources and outputs for all stages.
 pub(super) fn of_stages(configuration: &Configuration) -> (Map<String, Value>, Map<String, Value>) {

@@ -32,6 +32,7 @@ impl ClaimRelease<'_> {
                 }
                 newest.map(|(_, commit)| commit).ok_or(ClaimReleaseError::NoStage)
             }
+            Wanted::Rollback(_) => Err(ClaimReleaseError::NoStage),
         }
     }
 
@@ -45,13 +46,17 @@ impl ClaimRelease<'_> {
         let mut target = match wanted {
             Wanted::Commit(_) => self.built(commit, release).await?,
             Wanted::Components(tags) => self.named(tags, commit, release).await?,
+            // Claimed in its own way, long before this.
+            Wanted::Rollback(_) => Target::of(commit),
         };
         target.commits = match wanted {
             Wanted::Commit(_) => {
                 let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
                 facts.pushes.into_iter().rev().flat_map(|push| push.commits).collect()
             }
-            Wanted::Components(_) => self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default(),
+            Wanted::Components(_) | Wanted::Rollback(_) => {
+                self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default()
+            }
         };
         Ok(target)
     }

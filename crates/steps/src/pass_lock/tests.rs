@@ -37,7 +37,7 @@ impl World {
             stage: self.stage.clone(),
             token: token(with),
         };
-        AcquireLock { locks: store, tokens, clock }.run(input).await
+        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await
     }
 
     async fn acquire(&self, name: &str) {
@@ -52,7 +52,7 @@ impl World {
             release: release_id(name),
             stage: self.stage.clone(),
         };
-        ReleaseLock { locks: store, tokens, clock }.run(input).await.unwrap().released
+        ReleaseLock { locks: store, releases: store, tokens, clock }.run(input).await.unwrap().released
     }
 
     async fn owner(&self) -> Option<ExecutionArn> {
@@ -153,7 +153,7 @@ async fn t08_a_lost_answer_of_every_write_is_made_good_by_doing_it_again() {
         if call == "pass" {
             world.acquire("two").await;
             let World { store, tokens, clock, .. } = &world;
-            let lost = crate::pass_lock::PassLock { locks: store, tokens, clock }
+            let lost = crate::pass_lock::PassLock { locks: store, releases: store, tokens, clock }
                 .pass_on(&world.stage, &execution("one"))
                 .await;
             assert!(lost.is_err());

@@ -2,16 +2,18 @@
 
 use super::iam::{Roles, call};
 
-const FUNCTIONS: [&str; 20] = [
+const FUNCTIONS: [&str; 22] = [
     "acquire-lock",
     "ask-approval",
     "claim-release",
     "ecr-intake",
     "github-webhook",
+    "plan-rollback",
     "plan-stage",
     "read-decision",
     "reconcile",
     "record-end",
+    "record-rollback",
     "record-stage",
     "release-lock",
     "run-checks",
@@ -72,7 +74,16 @@ fn t38_those_who_look_at_a_stage_are_named() {
         let observe = format!("gantry-exchange-observe-{stage}");
         those(|function| roles.assumes(function, &observe))
     };
-    let all = ["plan-stage", "record-stage", "start-deployments", "start-task", "watch-task", "watch-wave"];
+    let all = [
+        "plan-rollback",
+        "plan-stage",
+        "record-rollback",
+        "record-stage",
+        "start-deployments",
+        "start-task",
+        "watch-task",
+        "watch-wave",
+    ];
     assert_eq!(lookers("production"), all);
     let mut first = [&["claim-release", "reconcile"][..], &all[..]].concat();
     first.sort_unstable();
@@ -107,7 +118,15 @@ fn who_decides_cannot_deploy_and_who_deploys_cannot_decide() {
             assert!(!roles.assumes(&named(function), &named(stage)), "{function} {stage}");
         }
     }
-    for function in ["start-deployments", "start-task", "watch-wave", "run-checks", "record-stage"] {
+    for function in [
+        "start-deployments",
+        "start-task",
+        "watch-wave",
+        "run-checks",
+        "record-stage",
+        "plan-rollback",
+        "record-rollback",
+    ] {
         for action in ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"] {
             assert!(
                 !roles.allows(&named(function), &call(action, table("approvals"))),
@@ -138,15 +157,8 @@ fn each_table_is_written_by_those_who_must() {
         "watch-executions",
     ];
     assert_eq!(writers("locks"), locks);
-    let only_read = [
-        "read-decision",
-        "release-lock",
-        "run-checks",
-        "start-deployments",
-        "start-task",
-        "watch-task",
-        "watch-wave",
-    ];
+    let only_read =
+        ["read-decision", "run-checks", "start-deployments", "start-task", "watch-task", "watch-wave"];
     let writes_releases = writers("releases");
     for function in FUNCTIONS {
         assert_eq!(writes_releases.contains(&function), !only_read.contains(&function), "{function}");
@@ -289,9 +301,11 @@ fn a_machine_invokes_its_own_functions_only() {
         "acquire-lock",
         "ask-approval",
         "claim-release",
+        "plan-rollback",
         "plan-stage",
         "read-decision",
         "record-end",
+        "record-rollback",
         "record-stage",
         "release-lock",
     ];
