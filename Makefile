@@ -8,10 +8,10 @@ ARGS ?=
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build venv ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
+demo: venv build ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
 	@scripts/demo.sh $(ARGS)
 
-test: build venv ## All tests; the stories run the real stack in the local world
+test: venv build ## All tests; the stories run the real stack in the local world
 	@scripts/test.sh $(ARGS)
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)

@@ -9,3 +9,4 @@ cd "$(dirname "$0")/.."
 
 need_rust
 cargo build --locked --workspace --bins --test local
+"${CARGO_TARGET_DIR:-target}/debug/gantry-local" pack

@@ -23,7 +23,7 @@ find_python() {
             return
         fi
     done
-    fail "Python 3.10 or newer with its venv module is missing (found: $(python3 --version 2>&1 || echo none))." \
+    fail "Python 3.10 or newer with its venv module is missing (found: $(python3 --version 2>/dev/null || echo none))." \
         "Install it (Debian and Ubuntu: apt install python3-venv; macOS: brew install python3)," \
         "or name one: make PYTHON=/path/to/python3 …"
 }

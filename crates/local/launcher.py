@@ -70,11 +70,15 @@ replace(eventbridge._put_events, "__defaults__", (True,))
 replace(eventbridge, "_SCHEDULER_TICK_INTERVAL", 0.5)
 replace(scheduler, "_SCHEDULE_TICK_INTERVAL", 0.5)
 
-# Code is unpacked when it is deployed, as Lambda does it, and not while the first call waits.
+# Code is unpacked when it is deployed, as Lambda does it, and not while the first call waits. A file in `unpacking`
+# stands for each archive that is still under way.
+import pathlib  # noqa: E402
 from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 
 from ministack.services import lambda_svc  # noqa: E402
 
+under_way = pathlib.Path(os.environ["TMPDIR"], "unpacking")
+under_way.mkdir(exist_ok=True)
 unpacking = ThreadPoolExecutor(max_workers=1)
 fetch_code = lambda_svc._fetch_code_from_s3
 
@@ -82,7 +86,10 @@ fetch_code = lambda_svc._fetch_code_from_s3
 def fetch_and_unpack(*args, **kwargs):
     code = fetch_code(*args, **kwargs)
     if code:
-        unpacking.submit(lambda_svc._provided_runtime_code_dir, code)
+        mark = under_way / str(id(code))
+        mark.touch()
+        done = unpacking.submit(lambda_svc._provided_runtime_code_dir, code)
+        done.add_done_callback(lambda _: mark.unlink(missing_ok=True))
     return code
 
 

@@ -105,6 +105,10 @@ fn assign_problems(holder: &Value) -> Vec<String> {
         problems.push("it assigns the reserved variable states".to_owned());
     }
     for (name, value) in holder.get("Assign").and_then(Value::as_object).into_iter().flatten() {
+        let told = value.as_str().unwrap_or_default();
+        if told.contains("$states.errorOutput.Cause") && !told.contains("$exists(") && !told.contains('&') {
+            problems.push(format!("{name} reads a Cause, which not every error has: ask $exists"));
+        }
         for used in variables(value) {
             if used != *name && own.contains(used.as_str()) {
                 problems.push(format!(
@@ -216,7 +220,7 @@ mod tests {
     #[test]
     fn t26_each_fault_is_found() {
         type Case = (&'static str, fn(&mut Value));
-        let cases: [Case; 14] = [
+        let cases: [Case; 15] = [
             ("Work: it has no literal TimeoutSeconds", |m| {
                 drop(m["States"]["Work"].as_object_mut().unwrap().remove("TimeoutSeconds"))
             }),
@@ -241,6 +245,10 @@ mod tests {
             ("Begin: it leads to Nowhere", |m| m["States"]["Begin"]["Next"] = json!("Nowhere")),
             ("Begin: it assigns the reserved", |m| {
                 m["States"]["Begin"]["Assign"] = json!({"a": 1, "states": 2})
+            }),
+            ("Work: cause reads a Cause", |m| {
+                m["States"]["Work"]["Catch"][1]["Assign"] =
+                    json!({"cause": "{% $states.errorOutput.Cause %}"})
             }),
             ("Begin: b reads $a", |m| m["States"]["Begin"]["Assign"] = json!({"a": 1, "b": "{% $a %}"})),
             ("Lost: no path leads to it", |m| {

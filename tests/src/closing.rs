@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail, ensure};
 use gantry_local::exchange::Secrets;
 use gantry_simulator::page::Views;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::asked::images_of;
 use crate::story::{Story, locked};
@@ -69,6 +69,7 @@ impl Story {
         self.no_lock_is_left().await?;
         self.every_release_ended_once().await?;
         self.every_image_is_named_by_digest()?;
+        self.nothing_else_of_services_changed()?;
         let logs = self.logs().await?;
         self.no_error_was_overlooked(&logs)?;
         self.no_secret_got_out(&logs).await
@@ -117,6 +118,43 @@ impl Story {
             for (container, image) in images_of(&call.input) {
                 ensure!(image.contains("@sha256:"), "{container} was registered by its tag: {image}");
             }
+        }
+        Ok(())
+    }
+
+    /// T42: of what Gantry registered, nothing but images differs from the revision before. Returns how many there are.
+    pub fn only_images_differ(&self) -> Result<usize> {
+        let ecs = &self.world.simulation.ecs;
+        let describe = |family: &str, revision: u64| -> Result<Value> {
+            let wanted = json!({ "taskDefinition": format!("{family}:{revision}") });
+            let found = ecs.call_at(ecs.clock().now(), "DescribeTaskDefinition", &wanted)?;
+            Ok(without_image(found["taskDefinition"].clone()))
+        };
+        let mut compared = 0;
+        for call in self.world.simulation.journal.calls() {
+            let (true, "RegisterTaskDefinition", Ok(output)) =
+                (call.role != "root", call.operation.as_str(), &call.outcome)
+            else {
+                continue;
+            };
+            let family = output["taskDefinition"]["family"].as_str().unwrap_or_default();
+            let revision = output["taskDefinition"]["revision"].as_u64().unwrap_or_default();
+            let (before, after) = (describe(family, revision - 1)?, describe(family, revision)?);
+            ensure!(before == after, "more than an image changed in {family}:\n{before}\n{after}");
+            compared += 1;
+        }
+        Ok(compared)
+    }
+
+    /// T42: a service gets another task definition and nothing else; counts, networks and settings are its owner's.
+    fn nothing_else_of_services_changed(&self) -> Result<()> {
+        for call in self.world.simulation.journal.calls() {
+            if call.operation != "UpdateService" || call.role == "root" {
+                continue;
+            }
+            let fields: Vec<&String> =
+                call.input.as_object().into_iter().flat_map(|input| input.keys()).collect();
+            ensure!(fields == ["cluster", "service", "taskDefinition"], "an update changes {fields:?}");
         }
         Ok(())
     }
@@ -177,6 +215,19 @@ impl Story {
         }
         Ok(())
     }
+}
+
+/// A task definition without what differs between revisions, and without the versions of its images.
+fn without_image(mut definition: Value) -> Value {
+    for name in ["taskDefinitionArn", "revision", "registeredAt", "registeredBy"] {
+        definition[name] = Value::Null;
+    }
+    for container in definition["containerDefinitions"].as_array_mut().into_iter().flatten() {
+        let image = container["image"].as_str().unwrap_or_default();
+        let repository = image.split(['@', ':']).next().unwrap_or_default().to_owned();
+        container["image"] = json!(repository);
+    }
+    definition
 }
 
 /// The notice of a log entry.

@@ -1,19 +1,16 @@
-//! What people and machines do in a story, and what it waits for.
+//! What people and machines do in a story.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use gantry_local::deeds::{Change, PATIENCE};
 use gantry_local::exchange;
-use gantry_local::road::Road;
 use gantry_simulator::github::{Commit, Delivery, Push};
 use gantry_simulator::outbound::Answer;
 use gantry_simulator::slack::Message;
 use serde_json::{Value, json};
 
-use crate::closing::notice;
 use crate::story::{Story, locked};
-use crate::wait::until;
 
 /// An approver: QA lead.
 pub const ADA: &str = "U0ADA";
@@ -176,8 +173,20 @@ impl Story {
 
     /// A person clicks Reject, confirms, and gives a reason.
     pub async fn rejects(&self, person: &str, question: &Message, reason: &str) -> Result<Answer> {
+        self.asks_to_reject(person, question).await?;
+        self.gives_reason(person, reason).await
+    }
+
+    /// A person clicks Reject, confirms, and has the form for the reason in front of them.
+    pub async fn asks_to_reject(&self, person: &str, question: &Message) -> Result<()> {
         let answer = self.world.click(person, question, REJECT).await?;
         ensure!(answer.status == 200, "the click was answered {answer:?}");
+        self.world.simulation.slack.wait_for_modal(person).await?;
+        Ok(())
+    }
+
+    /// A person fills in the form that is open.
+    pub async fn gives_reason(&self, person: &str, reason: &str) -> Result<Answer> {
         self.world.submit(person, REASON, reason).await?.context("no form was open")
     }
 
@@ -226,52 +235,8 @@ impl Story {
     }
 }
 
-/// What comes of it.
+/// What others do.
 impl Story {
-    /// Waits until the commit's release has ended and everybody has been told.
-    pub async fn release_ends(&self, work: &Work) -> Result<Road> {
-        let road = self.world.wait_for_end(&work.sha).await?;
-        self.everybody_was_told().await?;
-        Ok(road)
-    }
-
-    /// Waits until an execution has ended and everybody has been told.
-    pub async fn execution_ends(&self, arn: &str) -> Result<Road> {
-        self.world.wait_for_execution(arn).await?;
-        self.everybody_was_told().await?;
-        let road = self.world.roads().into_iter().find(|road| road.execution == arn);
-        road.context("the execution is no release")
-    }
-
-    /// Waits until a release is in a state of its machine.
-    pub async fn release_comes_to(&self, work: &Work, state: &str) -> Result<Road> {
-        let wanted = |road: &Road| {
-            road.commit.as_deref() == Some(&work.sha) && road.states.iter().any(|seen| seen.name == state)
-        };
-        Ok(self.world.wait_for_road(wanted).await?)
-    }
-
-    /// The state that a commit's newest release is in, as far as was seen.
-    pub fn state_of(&self, work: &Work) -> Option<String> {
-        let roads = self.world.roads();
-        let road = roads.iter().find(|road| road.commit.as_deref() == Some(&work.sha))?;
-        road.states.last().filter(|state| state.left_at.is_none()).map(|state| state.name.clone())
-    }
-
-    /// How many decisions were recorded, of all questions.
-    pub async fn decisions(&self) -> Result<usize> {
-        let log = self.log_entries().await?;
-        Ok(log.iter().filter(|entry| notice(entry)["kind"] == "approvalDecided").count())
-    }
-
-    /// Waits until so many releases stand in line for locks.
-    pub async fn has_waiters(&self, count: usize) -> Result<()> {
-        until(&format!("{count} releases in line"), async || {
-            Ok((self.waiters().await?.len() == count).then_some(()))
-        })
-        .await
-    }
-
     /// Somebody gives a service another task definition by hand, and ECS has rolled it out. Returns its ARN.
     pub async fn someone_deploys_by_hand(&self, cluster: &str, service: &str) -> Result<String> {
         let ecs = &self.world.simulation.ecs;
@@ -300,54 +265,6 @@ impl Story {
             }
             changes.changed().await?;
         }
-    }
-
-    /// Waits until nothing is left to tell.
-    pub async fn everybody_was_told(&self) -> Result<()> {
-        until("all notices to be told", async || {
-            let log = self.log_entries().await?;
-            let pending = log.iter().any(|entry| entry["delivery"] == "pending");
-            Ok((!pending).then_some(()))
-        })
-        .await
-    }
-
-    /// Executions of the release machine, ended or not, as Step Functions lists them at this moment.
-    pub async fn executions(&self) -> Result<Vec<String>> {
-        let machine = self.world.output("ReleaseMachineArn")?;
-        Ok(self.world.client.executions(machine).await?)
-    }
-
-    /// Waits until a function has been called this often, and has done with it.
-    pub async fn was_called(&self, function: &str, times: usize) -> Result<()> {
-        until(&format!("{times} calls of {function}"), async || {
-            Ok((self.calls_of(function).await? >= times).then_some(()))
-        })
-        .await
-    }
-
-    /// How often a function was called.
-    pub async fn calls_of(&self, function: &str) -> Result<usize> {
-        let names = self.function_names();
-        let suffix = format!("-{function}");
-        let name = names.iter().find(|name| name.ends_with(&suffix)).context("no such function")?;
-        let lines = self.world.client.log_lines(&format!("/aws/lambda/{name}")).await?;
-        Ok(lines.iter().filter(|line| line.starts_with("END RequestId")).count())
-    }
-
-    /// Takes what lies in the dead-letter queue, once there is something. It counts as looked at.
-    pub async fn dead_letters(&self) -> Result<Vec<Value>> {
-        until("a dead letter", async || {
-            let letters = self.take_dead_letters().await?;
-            Ok((!letters.is_empty()).then_some(letters))
-        })
-        .await
-    }
-
-    pub(crate) async fn take_dead_letters(&self) -> Result<Vec<Value>> {
-        let queue = self.world.output("DeadLetterQueueUrl")?;
-        let bodies = self.world.client.take_messages(queue).await?;
-        Ok(bodies.into_iter().map(|body| serde_json::from_str(&body).unwrap_or(json!(body))).collect())
     }
 
     /// Puts an event of the registry on the bus, in the shape of AWS, with this detail.

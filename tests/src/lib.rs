@@ -11,13 +11,14 @@ mod closing;
 mod deeds;
 mod keys;
 mod names;
+mod outcomes;
 mod story;
 mod tables;
 mod wait;
 
 pub use deeds::{ADA, BOB, CAT, GUS, Work};
 pub use keys::{Answered, Keys};
-pub use story::{Story, quick, tell};
+pub use story::{Story, quick, tell, with};
 
 pub use gantry_local::deeds::Change;
 pub use gantry_local::world::WorldOptions;

@@ -54,13 +54,20 @@ impl Story {
         Ok(rows.iter().map(|row| self.name(text(row, "release"))).collect())
     }
 
-    /// Everything that the three tables hold.
+    /// Everything that the three tables hold, once everybody was told.
     pub async fn everything_on_record(&self) -> Result<BTreeSet<String>> {
+        self.everybody_was_told().await?;
         let mut all = BTreeSet::new();
         for table in ["ReleasesTable", "ApprovalsTable", "LocksTable"] {
             all.extend(self.rows(table).await?.iter().map(|row| format!("{table} {}", json!(row))));
         }
         Ok(all)
+    }
+
+    /// The rows that came, went or changed since.
+    pub async fn changes_since(&self, before: &BTreeSet<String>) -> Result<Vec<String>> {
+        let now = self.everything_on_record().await?;
+        Ok(now.symmetric_difference(before).cloned().collect())
     }
 
     /// Task tokens that stand in the tables where they may stand.

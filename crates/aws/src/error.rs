@@ -15,8 +15,9 @@ pub(crate) struct ServiceFault {
     request: Option<String>,
 }
 
-/// The service answered, and asks to slow down.
-const THROTTLED: [&str; 8] = [
+/// The service answered, and asks to slow down. DynamoDB does so, too, when a transaction holds the row just now: its
+/// SDK tries the one again that is our own, not the one of somebody else.
+const THROTTLED: [&str; 10] = [
     "ThrottlingException",
     "Throttling",
     "ThrottledException",
@@ -25,6 +26,8 @@ const THROTTLED: [&str; 8] = [
     "RequestThrottled",
     "RequestThrottledException",
     "ProvisionedThroughputExceededException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
 ];
 
 /// The service answered, and does not let us.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -138,6 +139,9 @@ pub struct CheckProgress {
     pub good: u32,
     /// What was wrong with the last one that was not.
     pub trouble: Option<String>,
+    /// The next look is not before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// What one more answer made of a check.
@@ -155,6 +159,7 @@ impl CheckProgress {
     /// Notes what one answer was like.
     pub fn note(&mut self, name: &str, check: &HttpCheck, answer: Result<(), Flaw>) -> Look {
         self.looked = self.looked.saturating_add(1);
+        self.not_before = None;
         match answer {
             Ok(()) => self.good = self.good.saturating_add(1),
             Err(flaw) => {

@@ -4,13 +4,14 @@
 //! functions are the real binaries. Nothing here is part of what ships.
 
 pub mod client;
+pub mod command;
 pub mod deeds;
 pub mod demo;
 mod diagnosis;
 pub mod exchange;
 pub mod executions;
 pub mod ministack;
-mod pack;
+pub mod pack;
 pub mod package;
 pub mod places;
 pub mod road;

@@ -119,6 +119,14 @@ impl MiniStack {
         self.directory.path()
     }
 
+    /// Waits until the code of every deployed function is unpacked. A call before that waits for it.
+    pub async fn wait_until_unpacked(&self) {
+        let under_way = self.directory().join("unpacking");
+        while std::fs::read_dir(&under_way).is_ok_and(|mut marks| marks.next().is_some()) {
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
     async fn port(&self, stdout: Option<ChildStdout>) -> Result<u16, MiniStackError> {
         let Some(stdout) = stdout else { return Err(self.not_ready("it has no standard output")) };
         let line = tokio::task::spawn_blocking(move || {

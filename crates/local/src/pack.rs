@@ -14,6 +14,34 @@ use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
 
+use crate::places;
+
+/// Why a function could not be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The functions cannot be listed.
+    #[error("{} could not be listed", .directory.display())]
+    List {
+        /// Where they should be.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// One binary could not be packed.
+    #[error("{} could not be packed", .binary.display())]
+    Pack {
+        /// The binary.
+        binary: PathBuf,
+        /// Why not.
+        #[source]
+        source: ZipError,
+    },
+    /// The work was cut off.
+    #[error("packing was not finished")]
+    Task(#[source] tokio::task::JoinError),
+}
+
 /// What `provided.al2023` runs.
 const BOOTSTRAP: &str = "bootstrap";
 
@@ -31,6 +59,29 @@ pub(crate) fn archive(
         archive.write_all(content)?;
     }
     Ok(archive.finish()?.into_inner())
+}
+
+/// Packs the binaries of all functions of this checkout, so that no world has to. Returns how many there are.
+pub async fn pack_functions() -> Result<usize, PackError> {
+    let functions = places::root().join("functions");
+    let listed =
+        fs::read_dir(&functions).map_err(|source| PackError::List { directory: functions, source })?;
+    let names = listed.filter_map(Result::ok).map(|entry| entry.file_name());
+    let work: Vec<_> = names
+        .map(|name| {
+            let binary = places::binaries().join(&name);
+            tokio::task::spawn_blocking(move || {
+                packed_binary(&binary, &places::kept())
+                    .map(drop)
+                    .map_err(|source| PackError::Pack { binary, source })
+            })
+        })
+        .collect();
+    let count = work.len();
+    for packed in work {
+        packed.await.map_err(PackError::Task)??;
+    }
+    Ok(count)
 }
 
 /// An archive with nothing but the binary, from the directory `kept` if it is there.
@@ -59,18 +110,23 @@ fn packed_binary(binary: &Path, kept: &Path) -> Result<Vec<u8>, ZipError> {
     Ok(packed)
 }
 
-/// The binary without its symbols, where this machine has a `strip`; the binary itself where it has none.
+/// The binary without its symbols, where this machine has a `strip`; the binary itself where it has none. Not on macOS:
+/// it keeps debug information elsewhere, and runs no binary that was changed after it was signed.
 fn stripped(binary: &Path, directory: &Path) -> io::Result<Stripped> {
     let target = tempfile::NamedTempFile::new_in(directory)?.into_temp_path();
-    let done = Command::new("strip")
+    let done = cfg!(target_os = "linux") && strip(binary, &target);
+    Ok(if done { Stripped::Copy(target) } else { Stripped::Original(binary.to_path_buf()) })
+}
+
+fn strip(binary: &Path, target: &Path) -> bool {
+    Command::new("strip")
         .arg("-o")
-        .arg(&target)
+        .arg(target)
         .arg(binary)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok_and(|status| status.success());
-    Ok(if done { Stripped::Copy(target) } else { Stripped::Original(binary.to_path_buf()) })
+        .is_ok_and(|status| status.success())
 }
 
 enum Stripped {

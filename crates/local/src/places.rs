@@ -22,3 +22,13 @@ pub fn launcher() -> PathBuf {
 pub fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
+
+/// The functions' executables, one file for each.
+pub fn binaries() -> PathBuf {
+    target().join("debug")
+}
+
+/// Where packed executables are kept between worlds.
+pub fn kept() -> PathBuf {
+    target().join("local")
+}

@@ -90,7 +90,8 @@ impl Simulation {
         let ecr = Arc::new(Ecr::new(ACCOUNT, REGION, clock, events.clone()));
         let ecs = Arc::new(Ecs::new(clock, Arc::clone(&ecr) as _, events, ACCOUNT, REGION));
         let front = Front::new(Arc::clone(&identities), Arc::clone(&authorizer) as _, journal.clone(), clock);
-        let front = Arc::new(front.service(Arc::clone(&ecr) as _).service(Arc::clone(&ecs) as _));
+        let front = front.service(Arc::clone(&ecr) as _).service(Arc::clone(&ecs) as _);
+        let front = Arc::new(front.service(ecs.logs()));
         let slack = SlackWorkspace::new(people.slack).map_err(SimulationError::People)?;
         let github = GitHubRepository::new(people.github).map_err(SimulationError::People)?;
 

@@ -148,6 +148,7 @@ impl World {
         let executions = Executions::watch(machines, client.clone(), scale);
         simulation.views.watch_executions(executions.subscribe());
         let schedules = schedules::take_over(&client, simulation.clock, options.schedules).await?;
+        ministack.wait_until_unpacked().await;
         tracing::debug!(elapsed = ?started.elapsed(), "the world stands");
         Ok(Self {
             simulation,
@@ -238,8 +239,8 @@ async fn deploy_stack(
         gantry_config::render(configuration, &RenderOptions { parameters, ..RenderOptions::default() })?;
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
     let binaries = Binaries {
-        directory: places::target().join("debug"),
-        kept: places::target().join("local"),
+        directory: places::binaries(),
+        kept: places::kept(),
         beside: BTreeMap::from([("gantry.json".to_owned(), compiled)]),
     };
     let artifacts = Artifacts { base: places::root().join("infra"), binaries };

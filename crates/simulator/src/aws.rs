@@ -32,6 +32,11 @@ impl AwsError {
     pub fn client(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status: 400, code: code.into(), message: message.into() }
     }
+
+    /// The refusal of a call that exceeds its quota.
+    pub fn throttled() -> Self {
+        Self::client("ThrottlingException", "Rate exceeded")
+    }
 }
 
 impl fmt::Display for AwsError {

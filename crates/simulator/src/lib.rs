@@ -12,6 +12,7 @@ pub mod front;
 pub mod github;
 pub mod images;
 pub mod journal;
+pub mod logs;
 pub mod outbound;
 pub mod page;
 pub mod services_http;

@@ -63,8 +63,10 @@ impl AcquireLock<'_> {
         let AcquireLockInput { execution, release, stage, token } = input.clone();
         let waiter = Waiter { stage: stage.clone(), execution, release, since: self.clock.now() };
         self.locks.wait(&waiter, &token, &NewNotice::new(waiter.since, held)).await?;
-        // The lock may have become free, or the hold over, before anybody could see us in the queue.
-        if self.locks.read(&stage).await?.is_none() {
+        // The lock may have become free, or the hold over, before anybody could see us in the queue. Or it is ours already,
+        // handed to an earlier run of this state: then the token that waits now is not the one that was answered.
+        let held = self.locks.read(&stage).await?;
+        if held.is_none_or(|held| held.lock.owner == input.execution) {
             self.take(input).await?;
         }
         Ok(())

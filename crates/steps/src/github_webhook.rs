@@ -9,8 +9,9 @@ use gantry_domain::candidate::{PushFact, WorkflowFact};
 use gantry_domain::changes::ChangedPaths;
 use gantry_domain::names::{BranchName, CommitSha, GitHubRepository};
 use gantry_domain::release::CommitSummary;
+use jiff::Timestamp;
 
-use crate::intake::{Intake, Looked};
+use crate::intake::{Intake, LONGEST_CHAIN, Looked, push_of};
 use crate::ports::store::Deliveries;
 use crate::ports::{Clock, Compare, PortError};
 
@@ -111,7 +112,7 @@ impl GitHubWebhook<'_> {
             }
         };
         let looked = self.intake.look_at(&commit).await?;
-        let until = self.clock.now().checked_add(REMEMBERED).unwrap_or(jiff::Timestamp::MAX);
+        let until = self.clock.now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
         self.deliveries.done(&input.delivery, until).await?;
         Ok(GitHubWebhookOutput::Kept(looked))
     }
@@ -121,19 +122,40 @@ impl GitHubWebhook<'_> {
             (ChangedPaths::Unclear, Some(before)) => self.ask_what_changed(before, &pushed.commit).await,
             (told, _) => told,
         };
+        let pushed_at = self.pushed_at(&pushed.commit).await?;
         let push = PushFact {
             commit: pushed.commit,
             branch: pushed.branch,
             before: pushed.before,
             changes,
             commits: pushed.commits,
-            pushed_at: self.clock.now(),
+            pushed_at,
         };
         self.intake.candidates.put_push(&self.intake.pipeline.name, &push).await?;
         Ok(push.commit)
     }
 
     /// Asks GitHub what lies between two commits. Not being told is no reason to lose the push: then everything counts as changed.
+    /// Now, unless a push that came on top of this one is known already: deliveries overtake each other, and a failed
+    /// one comes days later. Then it is older than that one, whenever it is heard of (T13).
+    async fn pushed_at(&self, commit: &CommitSha) -> Result<Timestamp, PortError> {
+        let (pipeline, candidates) = (self.intake.pipeline, self.intake.candidates);
+        let mut next = candidates.newest_push(&pipeline.name, &pipeline.source.branch).await?;
+        for _ in 0..LONGEST_CHAIN {
+            match next {
+                Some(push) if push.before.as_ref() == Some(commit) => {
+                    let before = push.pushed_at.checked_sub(Duration::from_millis(1));
+                    return Ok(before.unwrap_or(Timestamp::MIN));
+                }
+                Some(PushFact { before: Some(before), .. }) => {
+                    next = push_of(pipeline, candidates, &before).await?;
+                }
+                Some(_) | None => break,
+            }
+        }
+        Ok(self.clock.now())
+    }
+
     async fn ask_what_changed(&self, before: &CommitSha, commit: &CommitSha) -> ChangedPaths {
         let repository = &self.intake.pipeline.source.repository;
         match self.compare.changed_paths(repository, before, commit).await {

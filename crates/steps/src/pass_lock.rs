@@ -23,7 +23,7 @@ pub struct PassLock<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// How often a change of the queue under our hands is followed before the sweeper is left to it.
+/// How often a change of the queue under our hands is followed before the caller has to try again.
 const ATTEMPTS: usize = 5;
 
 impl PassLock<'_> {
@@ -47,7 +47,9 @@ impl PassLock<'_> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        // Not `false`: the lock is still the owner's, and while it lives nobody else would pass it on.
+        let call = format!("passing on the lock of {stage}");
+        Err(PortError::Unavailable { call, source: "its row or its queue kept changing".into() })
     }
 
     /// Gives a free lock to the oldest waiter, if there is one.
@@ -91,7 +93,8 @@ impl PassLock<'_> {
     }
 
     /// The oldest waiter that the stage lets in. The owner itself may have been left in the queue when it found the lock
-    /// free after all. A hold is read before the lock changes hands: only who has the lock puts a stage on hold.
+    /// free after all; it is taken out wherever it stands, or the lock would come back to it when it no longer waits. A
+    /// hold is read before the lock changes hands: only who has the lock puts a stage on hold.
     async fn next(
         &self,
         stage: &StageName,
@@ -102,14 +105,15 @@ impl PassLock<'_> {
             return Ok(None);
         }
         let hold = self.releases.hold(stage).await?;
+        let mut oldest = None;
         for waiter in waiters {
             if Some(&waiter.waiter.execution) == owner {
                 self.locks.leave(&waiter.waiter).await?;
-            } else if self.lets(hold.as_ref(), &waiter).await? {
-                return Ok(Some(waiter));
+            } else if oldest.is_none() && self.lets(hold.as_ref(), &waiter).await? {
+                oldest = Some(waiter);
             }
         }
-        Ok(None)
+        Ok(oldest)
     }
 
     async fn lets(&self, hold: Option<&Hold>, waiter: &StoredWaiter) -> Result<bool, PortError> {

@@ -3,8 +3,8 @@
 //! Called twice for a stage: before the gate, and again under the lock, where the hash that people agreed to is
 //! compared. Writes nothing to the stage.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gantry_domain::ErrorName;
 use gantry_domain::image_event::commit_of_tag;
@@ -12,6 +12,7 @@ use gantry_domain::names::{CommitSha, Digest, ExecutionArn, PlanHash, ReleaseId,
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::{Pipeline, Stage};
 use gantry_domain::plan::{self, Change, ObservedStage, Plan, PlanError, PlanHashError};
+use gantry_domain::release::Release;
 use gantry_domain::verified::BaselineEntry;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,16 @@ pub enum PlanStageError {
     /// The release was claimed by another execution.
     #[error("release {0} belongs to another execution")]
     OtherRelease(ReleaseId),
+    /// A release that was claimed later has passed the stage.
+    #[error(
+        "{newer} was claimed later and {stage} runs it already: this older release is not deployed over it"
+    )]
+    Overtaken {
+        /// The later release.
+        newer: ReleaseId,
+        /// The stage.
+        stage: StageName,
+    },
     /// The configuration has no such stage.
     #[error("the configuration has no stage {0}")]
     NoStage(StageName),
@@ -99,6 +110,7 @@ impl StepError for PlanStageError {
         match self {
             Self::Port(error) => error.name(),
             Self::LockLost(_) => ErrorName::LockLost,
+            Self::Overtaken { .. } => ErrorName::ReleaseAlreadyClaimed,
             Self::NoStage(_) => ErrorName::Misconfigured,
             Self::Plan(PlanError::Unsupported(_)) => ErrorName::UnsupportedService,
             Self::Plan(PlanError::Incomplete(_))
@@ -109,6 +121,9 @@ impl StepError for PlanStageError {
         }
     }
 }
+
+/// How many rows back the release that a stage runs is looked for: more than are rolled back at once.
+const HISTORY: u32 = 100;
 
 /// Plans a stage.
 pub struct PlanStage<'a> {
@@ -145,12 +160,16 @@ impl PlanStage<'_> {
         if release.execution != input.execution {
             return Err(PlanStageError::OtherRelease(release.id));
         }
+        self.still_newest(&stage.name, &release).await?;
         let scope = StageScope::observing(stage, &release.id);
         let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
-        let observed = ObservedStage { at: self.clock.now(), services };
+        let observed = ObservedStage { at: self.clock.now(), under_lock: input.under_lock, services };
         let mut plan = plan::build(self.pipeline, stage, &release, &observed)?;
         self.note_commits(&scope, &mut plan).await?;
-        self.note_baselines(&plan).await?;
+        // Before that, what runs may be half of another release.
+        if input.under_lock {
+            self.note_baselines(&plan).await?;
+        }
         let plan_hash = self.plans.put(&plan).await?;
         let moved = self.moved(input.approved_hash.as_ref(), &plan_hash, &plan).await?;
         if let Some(approved) = input.approved_hash.as_ref().filter(|_| !moved.is_empty()) {
@@ -163,6 +182,25 @@ impl PlanStage<'_> {
 
     fn stage(&self, name: &StageName) -> Result<&Stage, PlanStageError> {
         self.pipeline.stage(name).ok_or_else(|| PlanStageError::NoStage(name.clone()))
+    }
+
+    /// Releases are ordered when they are claimed; a queue or a gate may still let a later one pass (T13).
+    async fn still_newest(&self, stage: &StageName, release: &Release) -> Result<(), PlanStageError> {
+        let brought = release.components.iter().filter(|(_, brought)| brought.source.is_new());
+        let mut runs = BTreeSet::new();
+        for (component, _) in brought {
+            let history = self.verified.history(stage, component, HISTORY).await?;
+            runs.extend(history.into_iter().find(|row| !row.rolled_back).map(|row| row.release));
+        }
+        runs.remove(&release.id);
+        for newer in runs {
+            let stored = self.releases.find(&newer).await?;
+            let is_newer = |other: Release| (other.claimed_at, &other.id) > (release.claimed_at, &release.id);
+            if stored.is_some_and(|stored| is_newer(stored.release)) {
+                return Err(PlanStageError::Overtaken { newer, stage: stage.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// What ran before Gantry's first deployment is what a first rollback goes back to; the first note stays.

@@ -57,7 +57,7 @@ impl Reconcile<'_> {
         let kept = self.keep_missing(seen, &mut failures).await;
         output.kept = kept.len();
 
-        let looked = self.intake.look_at_branch(&waiting).await;
+        let looked = self.intake.look_at_branch().await;
         output
             .started
             .extend(failures.some("the branch", looked.map(|started| started.into_iter().collect())));

@@ -1,6 +1,7 @@
 //! State `RecordStage`: every service of a stage that passed gets its verified row, those that did not change too.
 //!
-//! Judges nothing itself: the rollout did. It notes what each service runs, which is what a rollback goes back to.
+//! Judges nothing itself: the rollout did. It notes what each service runs, which is what a rollback goes back to, and
+//! refuses if that is not what the rollout brought.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, ServiceName, Stage
 use gantry_domain::notice::Notice;
 use gantry_domain::plan::{Change, Plan, PlanStep};
 use gantry_domain::release::Release;
+use gantry_domain::task_definition::image_by_digest;
 use gantry_domain::verified::VerifiedEntry;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::StepError;
 use crate::ports::store::{NewNotice, Plans, Releases, Verified};
 use crate::ports::{Clock, ObserveStage, PortError, StageScope};
+use crate::rollout::RELEASE;
 
 /// What the state gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,16 @@ pub enum RecordStageError {
         /// The stage.
         stage: StageName,
     },
+    /// Somebody else changed a service after it was judged.
+    #[error(
+        "service {service} runs {task_definition} now, which is not what was verified: somebody else changed it"
+    )]
+    Moved {
+        /// The service.
+        service: ServiceName,
+        /// What it runs now.
+        task_definition: TaskDefinitionArn,
+    },
 }
 
 impl StepError for RecordStageError {
@@ -80,7 +93,7 @@ impl StepError for RecordStageError {
         match self {
             Self::Port(error) => error.name(),
             Self::Missing { .. } => ErrorName::Inconsistent,
-            Self::ServiceGone { .. } => ErrorName::UnsupportedService,
+            Self::ServiceGone { .. } | Self::Moved { .. } => ErrorName::UnsupportedService,
         }
     }
 }
@@ -99,13 +112,48 @@ impl RecordStage<'_> {
         if plan.terms.release != input.release || plan.terms.stage != input.stage {
             return Err(missing("the plan"));
         }
+        let notice = NewNotice::new(self.clock.now(), passed(&plan));
+        // Recorded before, and the answer was lost: what somebody deployed since takes nothing back that people were told.
+        if self.releases.log(&input.release).await?.iter().any(|entry| entry.key == notice.key) {
+            return Ok(RecordStageOutput {});
+        }
         let running = self.running(&plan).await?;
-        let now = self.clock.now();
-        let entries = entries(&plan, &release, &running, now)?;
-        let recorded =
-            self.verified.record(&input.release, &entries, &NewNotice::new(now, passed(&plan))).await?;
+        self.still_ours(&plan, &running).await?;
+        let entries = entries(&plan, &release, &running, notice.at)?;
+        let recorded = self.verified.record(&input.release, &entries, &notice).await?;
         tracing::info!(release = %input.release, stage = %input.stage, ?recorded, "the stage is verified");
         Ok(RecordStageOutput {})
+    }
+
+    /// Between a wave's verdict and this come later waves and checks, time enough for somebody else to deploy. What
+    /// they brought nobody has judged, and a rollback must not go back to it (T9).
+    async fn still_ours(
+        &self,
+        plan: &Plan,
+        running: &BTreeMap<ServiceName, TaskDefinitionArn>,
+    ) -> Result<(), RecordStageError> {
+        let scope = StageScope::observing_plan(&plan.terms);
+        for planned in &plan.terms.services {
+            let Some(arn) = running.get(&planned.service) else { continue };
+            let ours = match planned.change {
+                Change::NoChange => *arn == planned.running,
+                Change::Deploy => {
+                    let image = image_by_digest(&plan.terms.registry, &planned.repository, &planned.digest);
+                    self.stage.task_definition(&scope, arn).await?.is_some_and(|definition| {
+                        definition.tags.get(RELEASE).is_some_and(|tag| tag == plan.terms.release.as_str())
+                            && planned
+                                .containers
+                                .iter()
+                                .all(|container| definition.body.image(container) == Some(image.as_str()))
+                    })
+                }
+            };
+            if !ours {
+                let (service, task_definition) = (planned.service.clone(), arn.clone());
+                return Err(RecordStageError::Moved { service, task_definition });
+            }
+        }
+        Ok(())
     }
 
     async fn running(&self, plan: &Plan) -> Result<BTreeMap<ServiceName, TaskDefinitionArn>, PortError> {

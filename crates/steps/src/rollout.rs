@@ -17,7 +17,7 @@ use crate::StepError;
 use crate::ports::store::{Fenced, Locks, Plans};
 use crate::ports::{Clock, PortError};
 
-pub(crate) use derive::Derivation;
+pub(crate) use derive::{Derivation, RELEASE};
 
 /// Why a step of a rollout could not be carried out. A deployment, task or check that failed is a verdict, no error.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use gantry_domain::pipeline::{Check, CheckKind, HttpCheck};
 use gantry_domain::plan::PlanStep;
 use gantry_domain::release::Release;
 use gantry_domain::verdict::{VerdictWord, deadline};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::store::{Plans, Releases};
@@ -85,26 +86,40 @@ impl RunChecks<'_> {
         let release = release.ok_or_else(|| RolloutError::NoRelease(input.release.clone()))?;
         let mut progress = input.progress.unwrap_or_default();
         let over = deadline(self.clock.now(), ASK);
+        let pending = |progress| RunChecksOutput { verdict: VerdictWord::Pending, reason: None, progress };
         while let Some((check, http)) = checks.get(progress.check) {
+            if !self.wait(progress.not_before, over).await {
+                return Ok(pending(progress));
+            }
             let answer = self.ask(http, &release, &plan.terms.private_hosts).await;
             let outcome = match answer {
                 Ok(answer) => progress.note(check.name.as_str(), http, answer),
                 Err(forbidden) => Look::Failed(format!("check {}: {forbidden}", check.name)),
             };
-            let pause = match outcome {
+            match outcome {
                 Look::Failed(reason) => {
                     return Ok(RunChecksOutput { verdict: VerdictWord::Bad, reason: Some(reason), progress });
                 }
                 Look::Passed if progress.check == checks.len() => break,
-                Look::Passed => Duration::ZERO,
-                Look::Again => http.interval,
-            };
-            if deadline(self.clock.now(), pause) > over {
-                return Ok(RunChecksOutput { verdict: VerdictWord::Pending, reason: None, progress });
+                Look::Passed => {}
+                // Also across calls: an interval may be longer than one of them.
+                Look::Again => progress.not_before = Some(deadline(self.clock.now(), http.interval)),
             }
-            self.clock.sleep(pause).await;
+            if self.clock.now() > over {
+                return Ok(pending(progress));
+            }
         }
         Ok(RunChecksOutput { verdict: VerdictWord::Good, reason: None, progress })
+    }
+
+    /// Waits until it is time to ask, but not longer than this call may. `false`: it is not time yet.
+    async fn wait(&self, not_before: Option<Timestamp>, over: Timestamp) -> bool {
+        let Some(at) = not_before else { return true };
+        let left = self.clock.now().duration_until(at.min(over));
+        if let Ok(left) = Duration::try_from(left) {
+            self.clock.sleep(left).await;
+        }
+        at <= over
     }
 
     /// One answer, looked at. `Err`: the address may not be asked at all.

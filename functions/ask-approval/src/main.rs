@@ -12,14 +12,24 @@ fn main() -> ExitCode {
                 wiring.pipeline()?,
                 wiring.releases()?,
                 wiring.approvals()?,
+                wiring.executions(),
                 wiring.tokens(),
                 wiring.clock()?,
             ))
         },
-        async |(pipeline, releases, approvals, tokens, clock), input| {
-            AskApproval { pipeline, releases, plans: releases, verified: releases, approvals, tokens, clock }
-                .run(input)
-                .await
+        async |(pipeline, releases, approvals, executions, tokens, clock), input| {
+            AskApproval {
+                pipeline,
+                releases,
+                plans: releases,
+                verified: releases,
+                approvals,
+                executions,
+                tokens,
+                clock,
+            }
+            .run(input)
+            .await
         },
     )
 }

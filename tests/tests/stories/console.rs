@@ -17,7 +17,35 @@ fn a_person_starts_a_release_by_commit_and_by_image() -> Result<()> {
         // The same commit, by its first digits.
         let second = story.starts_on_console(&json!({ "commit": work.short() })).await?;
         let question = story.another_question(&work, &question).await?;
-        insta::assert_snapshot!(story.slack_says(), @"");
+        insta::assert_snapshot!(story.slack_says(), @"
+        message: 🏗️ *Release `exchange-c1-2` has started*
+                 Commit `c1`. A person started it from the console.
+                 *What it holds*
+                 • *backend* `c1` · new
+                 • *client* `c0` · _not touched by this commit: the version that preproduction runs, verified_
+                 • *engine* `c0` · _not touched by this commit: the version that preproduction runs, verified_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 What happens to it is told in this thread.
+          reply: ✅ *preproduction runs the release, verified*
+                 Ran it already: web, sidekiq, clockwork, kafka-consumer, exchange-client-web, exchange-engine-app
+                 Passed: acceptance
+        message: Approve for production?
+                 Release `exchange-c1-2` waits for a decision before *production*.
+                 *What changes in production*
+                 • *backend* `c0` → `c1` · web, sidekiq, clockwork, kafka-consumer · *runs a migration*
+                 • *client* stays at `c0`
+                    _not touched by this commit: the version that preproduction runs, verified_
+                 • *engine* stays at `c0`
+                    _not touched by this commit: the version that preproduction runs, verified_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 *Checked before*
+                 ✅ acceptance
+                 See for yourself: <http://world/|http://world>
+                 <@U0ADA>, <@U0BOB> may decide, until (a moment) · plan `…`
+                 [Approve] [Reject…]
+        ");
         story.rejects(BOB, &question, "Still not").await?;
         let road = story.execution_ends(&second).await?;
         assert_eq!(road.end.as_deref(), Some("Declined"));
@@ -34,8 +62,49 @@ fn a_person_starts_a_release_by_commit_and_by_image() -> Result<()> {
         story.approves(ADA, &question).await?;
         let road = story.execution_ends(&fourth).await?;
         assert_eq!(road.end.as_deref(), Some("Succeeded"), "{:?}", road.reason);
-        insta::assert_snapshot!(story.slack_says(), @"");
-        insta::assert_snapshot!(story.verified("production").await?, @"");
+        insta::assert_snapshot!(story.slack_says(), @"
+        message: ✅ *Release `exchange-c1-4` succeeded*
+                 Every stage runs the release.
+                 *What it holds*
+                 • *backend* `c1` · _named by the person who started the release_
+                 • *client* `c0` · _not touched by this commit: the version that preproduction runs, verified_
+                 • *engine* `c0` · _not touched by this commit: the version that preproduction runs, verified_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 How it went is told in this thread.
+          reply: ✅ *preproduction runs the release, verified*
+                 Ran it already: web, sidekiq, clockwork, kafka-consumer, exchange-client-web, exchange-engine-app
+                 Passed: acceptance
+        message: Approved for production
+                 ✅ <@U0ADA> approved it on (a moment).
+                 Release `exchange-c1-4`
+                 *What changes in production*
+                 • *backend* `c0` → `c1` · web, sidekiq, clockwork, kafka-consumer · *runs a migration*
+                    _named by the person who started the release_
+                 • *client* stays at `c0`
+                    _not touched by this commit: the version that preproduction runs, verified_
+                 • *engine* stays at `c0`
+                    _not touched by this commit: the version that preproduction runs, verified_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 *Checked before*
+                 ✅ acceptance
+                 See for yourself: <http://world/|http://world>
+          reply: ✅ *production runs the release, verified*
+                 Deployed: web, sidekiq, clockwork, kafka-consumer
+                 Ran it already: exchange-client-web, exchange-engine-app
+                 Passed: backend-backup, backend-migration, backend-health, acceptance-readonly
+          reply: ✅ *Release `exchange-c1-4` succeeded*
+                 Every stage runs the release.
+        ");
+        insta::assert_snapshot!(story.verified("production").await?, @"
+        clockwork backend@c1
+        exchange-client-web client@c0
+        exchange-engine-app engine@c0
+        kafka-consumer backend@c1
+        sidekiq backend@c1
+        web backend@c1
+        ");
         Ok(())
     })
 }
@@ -82,6 +151,9 @@ fn any_other_input_is_refused_with_words_and_nothing_is_touched() -> Result<()> 
             if words.contains("field") || words.contains("input") {
                 assert!(reason.contains(r#"{"commit": "<7 to 40 digits>"}"#), "{input}: {reason}");
             }
+        }
+        for name in ["InvalidInput", "NotReady", "ImageNotFound"] {
+            story.an_error_was_logged("claim-release", name);
         }
         assert_eq!(story.aws_was_asked(), "");
         assert_eq!(story.claims().await?, before);

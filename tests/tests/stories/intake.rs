@@ -20,9 +20,9 @@ fn t10_duplicated_and_shuffled_events_start_one_release() -> Result<()> {
         // Each push is an image, an attestation, the index with its tag and the index without, four times each.
         story.was_called("ecr-intake", 3 * 4 * 4).await?;
         assert_eq!(story.executions().await?.len(), 1);
-        assert_eq!(story.claims().await?, 1);
 
         let question = story.question(&work).await?;
+        assert_eq!(story.claims().await?, 1);
         story.rejects(ADA, &question, "Only a rehearsal").await?;
         assert_eq!(story.release_ends(&work).await?.end.as_deref(), Some("Declined"));
         assert_eq!(story.executions().await?.len(), 1);
@@ -145,7 +145,7 @@ fn t11_t40_events_that_are_not_about_our_images_do_nothing() -> Result<()> {
         {
             story.registry_event(&changed(field, json!(value))).await?;
         }
-        assert_eq!(story.everything_on_record().await?, before);
+        assert_eq!(story.changes_since(&before).await?, Vec::<String>::new());
         assert_eq!(story.executions().await?.len(), 0);
 
         // The image itself, as the proof that the events above were not deaf.
@@ -168,6 +168,7 @@ fn an_event_nobody_understands_goes_to_the_dead_letters_with_its_cause() -> Resu
         });
         story.registry_event(&event).await?;
         let letters = story.dead_letters().await?;
+        story.an_error_was_logged("ecr-intake", "an event was not understood");
         assert_eq!(letters.len(), 1, "{letters:?}");
         assert_eq!(letters[0]["function"], "ecr-intake");
         let cause = letters[0]["cause"].as_str().unwrap_or_default();

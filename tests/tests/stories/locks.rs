@@ -19,14 +19,41 @@ fn releases_wait_in_line_for_a_stage_and_nothing_of_them_is_lost() -> Result<()>
         for older in [&first, &second] {
             assert_eq!(story.release_ends(older).await?.end.as_deref(), Some("Declined"));
         }
-        insta::assert_snapshot!(story.aws_was_asked(), @"");
+        insta::assert_snapshot!(story.aws_was_asked(), @"
+        preproduction registers exchange-preprod2-web with backend@c1
+        preproduction runs exchange-preprod2-web:2: bin/rails db:backup
+        preproduction runs exchange-preprod2-web:2: bin/rails db:migrate
+        preproduction updates web to exchange-preprod2-web:2
+        preproduction registers exchange-preprod2-sidekiq with backend@c1
+        preproduction updates sidekiq to exchange-preprod2-sidekiq:2
+        preproduction registers exchange-preprod2-clockwork with backend@c1
+        preproduction updates clockwork to exchange-preprod2-clockwork:2
+        preproduction registers exchange-preprod2-kafka-consumer with backend@c1
+        preproduction updates kafka-consumer to exchange-preprod2-kafka-consumer:2
+        preproduction runs exchange-preprod2-web:2: bin/acceptance --suite full
+        preproduction registers exchange-preprod2-exchange-client-web with client@c2
+        preproduction updates exchange-client-web to exchange-preprod2-exchange-client-web:2
+        preproduction registers exchange-preprod2-web with backend@c1
+        preproduction runs exchange-preprod2-web:3: bin/acceptance --suite full
+        preproduction registers exchange-preprod2-exchange-engine-app with engine@c3
+        preproduction updates exchange-engine-app to exchange-preprod2-exchange-engine-app:2
+        preproduction registers exchange-preprod2-web with backend@c1
+        preproduction runs exchange-preprod2-web:4: bin/acceptance --suite full
+        ");
         let told = story.slack_says();
         assert_eq!(told.matches("*Waiting for preproduction*").count(), 2, "{told}");
         assert!(told.contains("Release `exchange-c1-1` is at work there"), "{told}");
 
         story.approves(ADA, &question).await?;
         assert_eq!(story.release_ends(&third).await?.end.as_deref(), Some("Succeeded"));
-        insta::assert_snapshot!(story.verified("production").await?, @"");
+        insta::assert_snapshot!(story.verified("production").await?, @"
+        clockwork backend@c1
+        exchange-client-web client@c2
+        exchange-engine-app engine@c3
+        kafka-consumer backend@c1
+        sidekiq backend@c1
+        web backend@c1
+        ");
         story.slack_says();
         Ok(())
     })

@@ -4,6 +4,8 @@
 mod checks;
 mod console;
 mod decisions;
+mod documents;
+mod harness;
 mod intake;
 mod locks;
 mod rights;

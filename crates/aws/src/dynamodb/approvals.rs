@@ -13,7 +13,7 @@ use gantry_steps::ports::store::{Approvals, Asked, DecideOutcome, NewApproval, N
 use gantry_steps::ports::{PortError, TaskToken};
 
 use super::call::{ABSENT, Expression, Table, Transacted, pause};
-use super::item::{Key, Row, s, time, to_json};
+use super::item::{Key, Row, readable, s, time, to_json};
 use super::log::{self, Appended};
 
 /// The table of approvals. Writing needs the releases' table too, where the notices go.
@@ -70,10 +70,13 @@ impl Approvals for ApprovalsTable {
     }
 
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError> {
-        let NewApproval { approval, token, notice } = *new;
+        let NewApproval { approval, token, replaces, notice } = *new;
         for attempt in 0..log::ATTEMPTS {
-            if let Some(stored) = self.of_plan(&approval.release, &approval.stage, &approval.plan).await? {
-                return Ok(Asked::Before(Box::new(stored)));
+            match self.of_plan(&approval.release, &approval.stage, &approval.plan).await? {
+                Some(stored) if Some(&stored.approval.id) != replaces => {
+                    return Ok(Asked::Before(Box::new(stored)));
+                }
+                Some(_) | None => {}
             }
             let row = key(&approval.id).row([
                 ("body", to_json(approval)?),
@@ -84,9 +87,13 @@ impl Approvals for ApprovalsTable {
             ]);
             let gate = Key::new(gate(&approval.release, &approval.stage), approval.plan.as_str());
             let absent = Expression::when(ABSENT);
+            let as_read = match replaces {
+                None => absent.clone(),
+                Some(old) => Expression::when("#id = :old").with("old", s(old)),
+            };
             let writes = vec![
                 self.table.putting(row, &absent)?,
-                self.table.putting(gate.row([("id", s(&approval.id))]), &absent)?,
+                self.table.putting(gate.row([("id", s(&approval.id))]), &as_read)?,
                 self.table.putting(open(&approval.id).attributes(), &Expression::default())?,
             ];
             let log = self.log()?;
@@ -172,7 +179,11 @@ impl Approvals for ApprovalsTable {
         let rows = self.table.all("open", "").await?;
         let mut open = Vec::new();
         for item in &rows {
-            open.extend(self.find(&Row(item).parsed("sk")?).await?);
+            let found = match Row(item).parsed("sk") {
+                Ok(id) => self.find(&id).await,
+                Err(error) => Err(error),
+            };
+            open.extend(readable(found).transpose()?.flatten());
         }
         Ok(open)
     }

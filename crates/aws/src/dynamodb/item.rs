@@ -54,6 +54,18 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<AttributeValue, PortErro
     Ok(AttributeValue::S(text))
 }
 
+/// One row of a list, unless it cannot be read: written by another version perhaps, it must not hide the others. The
+/// log names it.
+pub(super) fn readable<T>(read: Result<T, PortError>) -> Option<Result<T, PortError>> {
+    match read {
+        Err(PortError::Malformed { call, source }) => {
+            tracing::error!(row = call, error = %source, "a row cannot be read and is left out");
+            None
+        }
+        read => Some(read),
+    }
+}
+
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("attribute {attribute} is missing or of another type")]

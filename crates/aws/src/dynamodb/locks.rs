@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::approvals::no_log;
 use super::call::{ABSENT, Expression, Table, Transacted, pause};
-use super::item::{Item, Key, Row, s, time};
+use super::item::{Item, Key, Row, readable, s, time};
 use super::log::{self, Appended};
 
 /// The table of locks. Queueing needs the releases' table too, where the notice goes.
@@ -155,7 +155,7 @@ impl Locks for LocksTable {
 
     async fn waiters(&self, stage: &StageName) -> Result<Vec<StoredWaiter>, PortError> {
         let rows = self.table.all(&partition(stage), "waiter#").await?;
-        rows.iter().map(|item| read_waiter(stage, &Row(item))).collect()
+        rows.iter().map(|item| read_waiter(stage, &Row(item))).filter_map(readable).collect()
     }
 
     async fn leave(&self, waiter: &Waiter) -> Result<(), PortError> {

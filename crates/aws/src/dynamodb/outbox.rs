@@ -7,7 +7,7 @@ use gantry_steps::ports::store::{Delivery, LogEntry, Outbox, Releases as _};
 use jiff::Timestamp;
 
 use super::call::Expression;
-use super::item::{Key, Row, n, s, time};
+use super::item::{Key, Row, n, readable, s, time};
 use super::log;
 use super::releases::ReleasesTable;
 
@@ -69,6 +69,6 @@ impl Outbox for ReleasesTable {
 
     async fn undelivered(&self) -> Result<Vec<ReleaseId>, PortError> {
         let rows = self.table().all("undelivered", "").await?;
-        rows.iter().map(|item| Row(item).parsed("sk")).collect()
+        rows.iter().map(|item| Row(item).parsed("sk")).filter_map(readable).collect()
     }
 }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use super::call::{ABSENT, Expression, Table, Transacted, pause};
 use super::claim;
-use super::item::{Item, Key, Row, n, s};
+use super::item::{Item, Key, Row, n, readable, s};
 use super::log::{self, Appended};
 
 /// The table of releases, their log and outbox, plans, candidates and what passed.
@@ -126,7 +126,7 @@ impl Releases for ReleasesTable {
             let row = Row(item);
             Ok(RunningRelease { release: row.parsed("sk")?, execution: row.parsed("execution")? })
         };
-        rows.iter().map(read).collect()
+        rows.iter().map(read).filter_map(readable).collect()
     }
 }
 

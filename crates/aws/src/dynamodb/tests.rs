@@ -8,8 +8,8 @@ use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::release::Release;
 use gantry_steps::ports::store::{
-    Approvals, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewClaim, NewNotice, Outbox, Plans,
-    Releases, Taken, Verified,
+    Approvals, Asked as PutBefore, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewApproval,
+    NewClaim, NewNotice, Outbox, Plans, Releases, Taken, Verified,
 };
 use gantry_steps::ports::{PortError, TaskToken};
 use serde_json::{Value, json};
@@ -161,6 +161,19 @@ async fn t05_a_decision_that_others_got_in_the_way_of_is_tried_again() {
     let outcome = approvals(&aws).decide(&approval(), &rejection(), &notice()).await.unwrap();
     assert_eq!(outcome, DecideOutcome::Decided);
     assert_eq!(aws.asked("TransactWriteItems").len(), 3);
+}
+
+#[tokio::test]
+async fn a_single_write_that_meets_a_transaction_may_be_tried_again() {
+    for code in ["TransactionConflictException", "TransactionInProgressException"] {
+        let aws = StubAws::new(move |_| {
+            let body =
+                json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "busy" });
+            Answer::Http(400, body.to_string())
+        });
+        let error = LocksTable::new(&aws.config(), "locks").free(&stage(), &owner()).await.unwrap_err();
+        assert!(matches!(error, PortError::Throttled { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -343,4 +356,82 @@ async fn t06_a_plan_that_does_not_have_its_hash_is_not_returned() {
     let other = PlanHash::new("e".repeat(64)).unwrap();
     let error = releases.get(&other).await.unwrap_err();
     assert!(matches!(error, PortError::Malformed { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_hide_the_others_of_its_list() {
+    let aws = StubAws::new(|asked| {
+        let good = "0".repeat(32);
+        let (body, key) = (serde_json::to_string(&approval()).unwrap(), approval().id);
+        match asked.operation.as_str() {
+            "GetItem" if asked.body.contains(&good) => Answer::json(&json!({ "Item": row(&json!({
+                "pk": format!("approval#{key}"), "sk": "approval", "body": body, "status": "pending", "token": "t",
+                "answered": false
+            })) })),
+            "GetItem" => Answer::json(&json!({ "Item": row(&json!({
+                "pk": "approval#1", "sk": "approval", "body": "{}", "status": "pending", "token": "t"
+            })) })),
+            _ => {
+                let ids = if asked.body.contains("\"open\"") {
+                    ["not an id".to_owned(), "1".repeat(32), good]
+                } else {
+                    ["Not An Id".to_owned(), String::new(), "exchange-aaaaaaaaaaaa-1".to_owned()]
+                };
+                let item = |id: &String| {
+                    row(&json!({
+                        "pk": "list", "sk": id, "execution": owner(), "release": id, "token": "t",
+                        "since": "2026-11-21T12:00:00Z"
+                    }))
+                };
+                Answer::json(&json!({ "Items": ids.iter().map(item).collect::<Vec<_>>() }))
+            }
+        }
+    });
+    let releases = ReleasesTable::new(&aws.config(), "releases");
+    let locks = LocksTable::new(&aws.config(), "locks");
+    assert_eq!(releases.running().await.unwrap().len(), 1);
+    assert_eq!(releases.undelivered().await.unwrap(), [release().id]);
+    assert_eq!(locks.waiters(&stage()).await.unwrap().len(), 1);
+    let open = approvals(&aws).open().await.unwrap();
+    assert_eq!(open.iter().map(|stored| &stored.approval.id).collect::<Vec<_>>(), [&approval().id]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_throttled_is_not_called_empty() {
+    let aws = StubAws::new(|asked| match asked.operation.as_str() {
+        "Query" => Answer::json(&json!({ "Items": [row(&json!({ "pk": "open", "sk": "0".repeat(32) }))] })),
+        _ => Answer::error(400, "ThrottlingException", "slow down"),
+    });
+    let error = approvals(&aws).open().await.unwrap_err();
+    assert!(matches!(error, PortError::Throttled { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn t06_a_question_that_takes_anothers_place_does_so_only_where_that_one_stands() {
+    let old = approval().id;
+    let gate = json!({ "Item": row(&json!({ "pk": "gate#x", "sk": "d", "id": old })) });
+    let aws = StubAws::new(move |asked| match asked.operation.as_str() {
+        "GetItem" if asked.body.contains("gate#") => Answer::json(&gate),
+        "GetItem" if asked.body.contains("approval#") => Answer::json(&json!({ "Item": row(&json!({
+            "pk": "approval#0", "sk": "approval", "body": serde_json::to_string(&approval()).unwrap(),
+            "status": "pending", "token": "t", "answered": false
+        })) })),
+        "GetItem" => Answer::json(
+            &json!({ "Item": row(&json!({ "pk": "release#x", "sk": "manifest", "nextSeq": 1 })) }),
+        ),
+        _ => Answer::empty(),
+    });
+    let asked_again = Approval { id: "1".repeat(32).parse().unwrap(), ..approval() };
+    let (old, token, notice) = (approval().id, TaskToken::new("t"), notice());
+    let replaces =
+        |replaces| NewApproval { approval: &asked_again, token: &token, replaces, notice: &notice };
+    let before = approvals(&aws).ask(&replaces(None)).await.unwrap();
+    assert!(matches!(before, PutBefore::Before(stored) if stored.approval.id == old));
+    assert!(aws.asked("TransactWriteItems").is_empty());
+    assert!(matches!(approvals(&aws).ask(&replaces(Some(&old))).await.unwrap(), PutBefore::Now));
+    let [write] = aws.asked("TransactWriteItems").try_into().unwrap();
+    let gate = write.json()["TransactItems"][1]["Put"].clone();
+    assert_eq!(gate["ConditionExpression"], "#id = :old");
+    assert_eq!(gate["ExpressionAttributeValues"][":old"]["S"], json!(old));
+    assert_eq!(gate["Item"]["id"]["S"], json!(asked_again.id));
 }

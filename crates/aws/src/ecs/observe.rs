@@ -22,6 +22,7 @@ const SERVICES: usize = 10;
 const DEPLOYMENTS: usize = 20;
 const REVISIONS: usize = 20;
 const LISTED: i32 = 100;
+const DESCRIBED: usize = 100;
 
 #[async_trait]
 impl ObserveStage for EcsStage {
@@ -87,16 +88,25 @@ impl ObserveStage for EcsStage {
     ) -> Result<Vec<DeploymentSummary>, PortError> {
         let ecs = self.sessions.session(scope).await?.ecs;
         let call = format!("ecs:ListServiceDeployments of {service}");
-        let request = ecs
-            .list_service_deployments()
-            .cluster(scope.cluster.as_str())
-            .service(service.as_str())
-            .max_results(LISTED);
-        let answer = request.send().await.map_err(|error| classify(&call, error))?;
-        let listed = answer.service_deployments.unwrap_or_default().into_iter();
-        let mut deployments: Vec<DeploymentSummary> = listed
-            .map(|one| convert::deployment_summary(one).map_err(|error| error.of(&call)))
-            .collect::<Result<_, _>>()?;
+        let mut deployments: Vec<DeploymentSummary> = Vec::new();
+        let mut next = None;
+        // To the last page: in which order they come is not promised, nor that a page is full.
+        loop {
+            let request = ecs
+                .list_service_deployments()
+                .cluster(scope.cluster.as_str())
+                .service(service.as_str())
+                .max_results(LISTED)
+                .set_next_token(next.take());
+            let answer = request.send().await.map_err(|error| classify(&call, error))?;
+            for one in answer.service_deployments.unwrap_or_default() {
+                deployments.push(convert::deployment_summary(one).map_err(|error| error.of(&call))?);
+            }
+            next = answer.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
         deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at));
         Ok(deployments)
     }
@@ -153,14 +163,26 @@ impl ObserveStage for EcsStage {
             TaskState::Running => DesiredStatus::Running,
             TaskState::Stopped => DesiredStatus::Stopped,
         };
-        let request = ecs
-            .list_tasks()
-            .cluster(scope.cluster.as_str())
-            .service_name(service.as_str())
-            .desired_status(desired)
-            .max_results(LISTED);
-        let answer = request.send().await.map_err(|error| classify(&call, error))?;
-        self.describe_tasks(scope, answer.task_arns.unwrap_or_default()).await
+        let mut arns = Vec::new();
+        let mut next = None;
+        // As many as one call describes; a page may hold fewer.
+        loop {
+            let request = ecs
+                .list_tasks()
+                .cluster(scope.cluster.as_str())
+                .service_name(service.as_str())
+                .desired_status(desired.clone())
+                .max_results(LISTED)
+                .set_next_token(next.take());
+            let answer = request.send().await.map_err(|error| classify(&call, error))?;
+            arns.extend(answer.task_arns.unwrap_or_default());
+            next = answer.next_token;
+            if next.is_none() || arns.len() >= DESCRIBED {
+                break;
+            }
+        }
+        arns.truncate(DESCRIBED);
+        self.describe_tasks(scope, arns).await
     }
 
     async fn task(&self, scope: &StageScope, arn: &TaskArn) -> Result<Option<Task>, PortError> {

@@ -230,6 +230,48 @@ async fn deployments_come_newest_first_and_with_their_status() {
 }
 
 #[tokio::test]
+async fn the_newest_deployment_is_found_on_whatever_page_it_stands() {
+    let arn = |id: u32| format!("arn:aws:ecs:us-west-2:111122223333:service-deployment/c/web/{id}");
+    let (ecs, aws) = ecs(move |asked| {
+        let page =
+            |id: u32| json!({"serviceDeploymentArn": arn(id), "status": "SUCCESSFUL", "createdAt": id});
+        Answer::json(&match asked.json()["nextToken"].as_str() {
+            None => json!({"serviceDeployments": [page(1)], "nextToken": "2"}),
+            Some("2") => json!({"serviceDeployments": [], "nextToken": "3"}),
+            Some(_) => json!({"serviceDeployments": [page(3)]}),
+        })
+    });
+    let listed = ecs.deployments_of(&scope(), &service_name("web")).await.unwrap();
+    assert_eq!((listed.len(), aws.asked("ListServiceDeployments").len()), (2, 3));
+    assert!(listed[0].arn.as_str().ends_with("/3"));
+}
+
+#[tokio::test]
+async fn t14_tasks_are_counted_on_every_page_up_to_a_hundred() {
+    let task = |n: usize| format!("arn:aws:ecs:us-west-2:111122223333:task/c/{n:032x}");
+    let (ecs, aws) = ecs(move |asked| {
+        if asked.operation == "DescribeTasks" {
+            let tasks: Vec<Value> = asked.json()["tasks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|arn| {
+                    json!({
+                        "taskArn": arn, "taskDefinitionArn": WEB_12, "lastStatus": "RUNNING"
+                    })
+                })
+                .collect();
+            return Answer::json(&json!({ "tasks": tasks }));
+        }
+        let page = asked.json()["nextToken"].as_str().map_or(0, |token| token.parse::<usize>().unwrap());
+        let arns: Vec<String> = (page * 40..(page + 1) * 40).map(task).collect();
+        Answer::json(&json!({"taskArns": arns, "nextToken": (page + 1).to_string()}))
+    });
+    let tasks = ecs.tasks_of(&scope(), &service_name("web"), TaskState::Running).await.unwrap();
+    assert_eq!((tasks.len(), aws.asked("ListTasks").len()), (100, 3));
+}
+
+#[tokio::test]
 async fn t22_an_update_names_the_task_definition_and_nothing_else() {
     let (ecs, aws) = ecs(|_| Answer::json(&json!({"service": service("web")})));
     ecs.update_service(&scope(), &service_name("web"), &definition_arn()).await.unwrap();

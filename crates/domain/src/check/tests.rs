@@ -113,7 +113,13 @@ fn a_check_fails_as_soon_as_the_attempts_left_are_not_enough() {
 
 #[test]
 fn a_check_that_passed_gives_way_to_the_next_one() {
-    let mut progress = CheckProgress { check: 1, looked: 4, good: 2, trouble: Some("slow".to_owned()) };
+    let mut progress = CheckProgress {
+        check: 1,
+        looked: 4,
+        good: 2,
+        trouble: Some("slow".to_owned()),
+        ..CheckProgress::default()
+    };
     assert_eq!(progress.note("health", &check(), Ok(())), Look::Passed);
     assert_eq!(progress, CheckProgress { check: 2, ..CheckProgress::default() });
 }

@@ -22,6 +22,9 @@ pub use tasks::task_family;
 pub struct ObservedStage {
     /// When, in world time.
     pub at: Timestamp,
+    /// Was it looked at under its lock? Before that a deployment under way may be that of the release that has the
+    /// lock: people are asked all the same, and the plan is made again once that release is done.
+    pub under_lock: bool,
     /// The services that are there.
     pub services: Vec<ObservedService>,
 }
@@ -68,6 +71,7 @@ pub fn build(
         stage,
         release,
         registry: stage.registry(),
+        under_lock: observed.under_lock,
         observed: observed.services.iter().map(|seen| (&seen.service.name, seen)).collect(),
         refusals: Vec::new(),
         services: Vec::new(),
@@ -103,6 +107,7 @@ struct Builder<'a> {
     stage: &'a Stage,
     release: &'a Release,
     registry: String,
+    under_lock: bool,
     observed: BTreeMap<&'a ServiceName, &'a ObservedService>,
     refusals: Vec<Refusal>,
     services: Vec<PlannedService>,
@@ -139,6 +144,9 @@ impl<'a> Builder<'a> {
             return None;
         };
         self.refusals.extend(unready(seen));
+        if self.under_lock {
+            self.refusals.extend(busy(seen));
+        }
         let (Some(running), Some(base)) = (&seen.running, &seen.base) else {
             if before == self.refusals.len() {
                 self.refusals.push(Refusal::NoTaskDefinition { service: name.clone() });
@@ -306,19 +314,25 @@ fn unready(seen: &ObservedService) -> Vec<Refusal> {
         return refusals;
     }
     if service.desired_count == 0 {
-        refusals.push(Refusal::NoTasksWanted { service: name.clone() });
-    }
-    let under_way = seen.deployments.iter().find(|deployment| !deployment.status.is_over());
-    if let Some(deployment) = under_way {
-        refusals.push(Refusal::Busy {
-            service: name,
-            deployment: Some(deployment.arn.clone()),
-            status: deployment.status.as_str().to_owned(),
-        });
-    } else if service.rollout_state.as_deref() == Some("IN_PROGRESS") {
-        refusals.push(Refusal::Busy { service: name, deployment: None, status: "IN_PROGRESS".to_owned() });
+        refusals.push(Refusal::NoTasksWanted { service: name });
     }
     refusals
+}
+
+/// A deployment of somebody else's that is under way, if the service can be deployed to otherwise.
+fn busy(seen: &ObservedService) -> Option<Refusal> {
+    let Service { name, status, controller, rollout_state, .. } = &seen.service;
+    if status != "ACTIVE" || matches!(controller, Controller::Other(_)) {
+        return None;
+    }
+    let under_way = seen.deployments.iter().find(|deployment| !deployment.status.is_over());
+    let status = match under_way {
+        Some(deployment) => deployment.status.as_str(),
+        None if rollout_state.as_deref() == Some("IN_PROGRESS") => "IN_PROGRESS",
+        None => return None,
+    };
+    let deployment = under_way.map(|deployment| deployment.arn.clone());
+    Some(Refusal::Busy { service: name.clone(), deployment, status: status.to_owned() })
 }
 
 /// The digest a container runs: the one its image is pinned to, else the one ECS resolved.

@@ -92,7 +92,7 @@ pub(super) fn world(pipeline: &Pipeline) -> ObservedStage {
     let services = pipeline.components.iter().flat_map(|component| {
         component.services().map(|service| observed(service, &component.repository, 'a'))
     });
-    ObservedStage { at: Timestamp::UNIX_EPOCH, services: services.collect() }
+    ObservedStage { at: Timestamp::UNIX_EPOCH, under_lock: true, services: services.collect() }
 }
 
 pub(super) fn service<'a>(world: &'a mut ObservedStage, name: &str) -> &'a mut ObservedService {

@@ -19,6 +19,8 @@ use crate::signature::VerifiedBody;
 const COMMITS_CUT: usize = 2_048;
 /// It lists files of a commit in full only up to some thousand; above this many paths nobody relies on the list.
 const PATHS_CUT: usize = 3_000;
+/// Nor above this many bytes of paths: what is known of a push is one row, and a row of `DynamoDB` holds 400 KB.
+const PATHS_BYTES: usize = 200 * 1024;
 /// So many commits are kept for messages.
 const COMMITS_KEPT: usize = 50;
 /// So much of a title or an author's name is kept.
@@ -196,6 +198,9 @@ fn changes(push: &PushPayload, has_before: bool) -> ChangedPaths {
         if paths.len() > PATHS_CUT {
             return ChangedPaths::Unclear;
         }
+    }
+    if paths.iter().map(String::len).sum::<usize>() > PATHS_BYTES {
+        return ChangedPaths::Unclear;
     }
     ChangedPaths::Known(paths.into_iter().collect())
 }

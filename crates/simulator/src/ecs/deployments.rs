@@ -1,24 +1,23 @@
-//! Rollouts and service deployments: how they begin, make progress, are replaced, turn back and end.
+//! Rollouts and service deployments: how they begin, make progress, are replaced and end well.
 //!
-//! Which task starts or stops next is `scheduler`'s decision. Circuit breakers are counted and shown, they do not act
-//! yet.
+//! Which task starts or stops next is `scheduler`'s decision, how deployments end badly `rollbacks`'s.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::early::EarlySuccess;
 use super::model::{
-    DefinitionKey, DeploymentStatus, Owner, Revision, Rollback, Rollout, RolloutState, RolloutStatus,
-    Service, ServiceDeployment, ServiceEvent, ServiceKey, Stop, StopCode, Task, TaskStatus, World,
+    DefinitionKey, DeploymentStatus, Owner, Revision, Rollout, RolloutState, RolloutStatus, Service,
+    ServiceDeployment, ServiceEvent, ServiceKey, Stop, StopCode, Task, TaskStatus, World,
 };
 use super::scheduler::{Action, Bounds, Seen, next_action};
 use super::tasks::TaskOrder;
+use super::words;
 use super::world::later;
 
 /// A deployment is PENDING this long; `currentServiceDeployment` changes only then.
-const PENDING_SECONDS: i64 = 1;
-/// Failed tasks in a row after which AWS says that tasks cannot be started.
-const IMPAIRED_AFTER: usize = 3;
+pub(crate) const PENDING_SECONDS: i64 = 1;
 /// How many events AWS shows of a service.
 const EVENTS_KEPT: usize = 100;
 
@@ -35,9 +34,13 @@ impl World {
             {
                 return;
             }
+            if service.halted(primary) {
+                break;
+            }
             let Some(action) = next_action(Bounds::of(service), &self.seen(service, primary)) else { break };
             match action {
-                Action::Start => self.start_service_task(key, primary),
+                Action::Start if self.start_service_task(key, primary) => {}
+                Action::Start => break,
                 Action::Stop(serial) => self.stop_service_task(key, serial),
             }
         }
@@ -62,15 +65,21 @@ impl World {
             .collect()
     }
 
-    fn start_service_task(&mut self, key: &ServiceKey, primary: usize) {
-        let Some(service) = self.services.get_mut(key) else { return };
+    /// Starts one more task of the primary rollout. `false` when there is nothing to do but wait.
+    fn start_service_task(&mut self, key: &ServiceKey, primary: usize) -> bool {
+        let Some(service) = self.services.get_mut(key) else { return false };
         service.steady = false;
-        let Some(rollout) = service.rollouts.get(primary) else { return };
-        let Some(revision) = service.revisions.get(rollout.revision) else { return };
+        if service.held_until.is_some() {
+            return false;
+        }
+        let Some(rollout) = service.rollouts.get_mut(primary) else { return false };
+        rollout.attempts += 1;
+        let Some(revision) = service.revisions.get(rollout.revision) else { return false };
         let text = |name: &str| revision.settings.get(name).and_then(Value::as_str);
         let order = TaskOrder {
             cluster: key.0.clone(),
             owner: Owner::Service { name: key.1.clone(), rollout: primary, rollout_id: rollout.id.clone() },
+            ordinal: rollout.attempts,
             definition: revision.definition.clone(),
             digests: revision.digests.clone(),
             launch_type: text("launchType").unwrap_or("FARGATE").to_owned(),
@@ -78,9 +87,19 @@ impl World {
             overrides: json!({"containerOverrides": []}),
             tags: BTreeMap::new(),
         };
-        let serial = self.start_task(order);
-        let id = self.tasks.get(&serial).map(|task| task.id.clone()).unwrap_or_default();
-        self.say(key, format!("(service {}) has started 1 tasks: (task {id}).", key.1));
+        let task = self.draft(order);
+        if let Some(shortage) = self.shortage(&task) {
+            self.complain(key, shortage.event());
+            self.announce_service(key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", Some(shortage.code()));
+            self.count_unplaced(key, primary);
+            self.changes += 1;
+            // Unless that was one too many, and it is another rollout's turn now.
+            return self.services.get(key).and_then(Service::primary) != Some(primary);
+        }
+        let line = format!("(service {}) has started 1 tasks: (task {}).", key.1, task.id);
+        self.place(task);
+        self.say(key, line);
+        true
     }
 
     fn stop_service_task(&mut self, key: &ServiceKey, serial: u64) {
@@ -119,41 +138,70 @@ impl World {
         }
     }
 
-    /// Ends the deployment once only healthy tasks of the primary rollout are left, and announces a steady state.
+    /// Ends the deployment once its target is healthy enough, and announces a steady state once only healthy tasks of
+    /// the primary rollout are left.
     fn conclude(&mut self, key: &ServiceKey) {
-        let now = self.now;
         let Some(service) = self.services.get(key) else { return };
         let Some(primary) = service.primary() else { return };
         let tasks = self.seen(service, primary);
         let ready = tasks.iter().filter(|task| task.primary && task.wanted && task.healthy).count();
         let old = service.rollouts.iter().any(|rollout| rollout.status == RolloutStatus::Active);
-        if ready != service.desired || old {
-            return;
+        let settled = ready == service.desired && !old;
+        let early = service.deployments.last().and_then(EarlySuccess::of);
+        let enough = early.map_or(settled, |early| early.met(ready, service.desired, old));
+        if self.baked(key, enough) {
+            self.complete(key, primary);
         }
         let Some(service) = self.services.get_mut(key) else { return };
-        let announce_steady = !service.steady;
-        service.steady = true;
-        let Some(rollout) = service.rollouts.get_mut(primary) else { return };
-        let completed = rollout.state == RolloutState::InProgress;
-        if completed {
-            rollout.state = RolloutState::Completed;
-            rollout.reason = format!("ECS deployment {} completed.", rollout.id);
-            rollout.updated_at = now;
-        }
-        let id = rollout.id.clone();
-        if completed {
-            if let Some(deployment) =
-                service.deployments.last_mut().filter(|deployment| !deployment.status.ended())
-            {
-                deployment.end(deployment.successful_end(), now);
-            }
-            self.say(key, format!("(service {}) (deployment {id}) deployment completed.", key.1));
-            self.announce_deployment(key, primary);
-        }
-        if announce_steady {
+        if settled && !service.steady {
+            service.steady = true;
             self.say(key, format!("(service {}) has reached a steady state.", key.1));
             self.announce_service(key, "INFO", "SERVICE_STEADY_STATE", None);
         }
+    }
+
+    /// Whether a target that is healthy enough has been so for the bake time, which begins with this question.
+    fn baked(&mut self, key: &ServiceKey, enough: bool) -> bool {
+        let now = self.now;
+        let service = self.services.get_mut(key);
+        let Some(deployment) = service.and_then(|service| service.deployments.last_mut()) else {
+            return enough;
+        };
+        match deployment.status {
+            DeploymentStatus::InProgress => {}
+            // It only waits for its rollback.
+            DeploymentStatus::RollbackRequested => return false,
+            _ => return enough,
+        }
+        let minutes = deployment.configuration["bakeTimeInMinutes"].as_i64().unwrap_or(0);
+        if !enough || minutes <= 0 {
+            deployment.baked_at = None;
+            deployment.due = None;
+            return enough;
+        }
+        let until = *deployment.baked_at.get_or_insert(later(now, minutes.saturating_mul(60)));
+        deployment.due = (now < until).then_some(until);
+        now >= until
+    }
+
+    fn complete(&mut self, key: &ServiceKey, primary: usize) {
+        let now = self.now;
+        let Some(service) = self.services.get_mut(key) else { return };
+        let Some(rollout) = service.rollouts.get_mut(primary) else { return };
+        if rollout.state != RolloutState::InProgress {
+            return;
+        }
+        rollout.state = RolloutState::Completed;
+        rollout.reason = format!("ECS deployment {} completed.", rollout.id);
+        rollout.updated_at = now;
+        let id = rollout.id.clone();
+        if let Some(deployment) =
+            service.deployments.last_mut().filter(|deployment| !deployment.status.ended())
+        {
+            deployment.end(deployment.successful_end(), now);
+        }
+        self.say(key, format!("(service {}) (deployment {id}) deployment completed.", key.1));
+        self.announce_deployment(key, primary);
     }
 
     /// Starts a deployment of a definition with the service's present settings.
@@ -161,6 +209,7 @@ impl World {
         let now = self.now;
         let sources = self.living_revisions(key);
         let digests = self.digests_of(&definition);
+        let ringing = self.alarms.clone();
         let (revision_id, rollout_id, deployment_id) =
             (self.fresh_number(), format!("ecs-svc/{}", self.fresh_number()), self.fresh_id());
         let Some(service) = self.services.get_mut(key) else { return };
@@ -173,7 +222,7 @@ impl World {
         if let Some(former) = service.deployments.last_mut().filter(|deployment| !deployment.status.ended()) {
             former.end(DeploymentStatus::Stopped, now);
             former.stopped_at = Some(now);
-            former.reason = Some("Service deployment was stopped because a newer one started.".into());
+            former.reason = Some(words::REPLACED.into());
         }
         service.revisions.push(Revision {
             id: revision_id,
@@ -183,27 +232,15 @@ impl World {
             created_at: now,
         });
         service.rollouts.push(Rollout::new(rollout_id, service.revisions.len() - 1, now));
-        service.deployments.push(ServiceDeployment {
-            id: deployment_id,
-            rollout: service.rollouts.len() - 1,
-            target: service.revisions.len() - 1,
-            sources,
-            status: DeploymentStatus::Pending,
-            reason: None,
-            created_at: now,
-            started_at: None,
-            finished_at: None,
-            stopped_at: None,
-            updated_at: now,
-            rollback: None,
-            configuration: service
-                .settings
-                .get("deploymentConfiguration")
-                .cloned()
-                .unwrap_or_else(|| json!({})),
-            threshold: threshold(service.desired),
-            due: Some(later(now, PENDING_SECONDS)),
-        });
+        let mut deployment = ServiceDeployment::new(deployment_id, service, now);
+        deployment.rollout = service.rollouts.len() - 1;
+        deployment.target = service.revisions.len() - 1;
+        deployment.sources = sources;
+        deployment.due = Some(later(now, PENDING_SECONDS));
+        deployment.watch_alarms(&ringing);
+        service.deployments.push(deployment);
+        service.held_until = None;
+        service.complaint = None;
         service.steady = false;
         self.changes += 1;
     }
@@ -223,106 +260,8 @@ impl World {
                 service.current = index;
                 self.announce_deployment(key, rollout);
             }
-            DeploymentStatus::RollbackRequested => {
-                deployment.status = DeploymentStatus::RollbackInProgress;
-                if let Some(rollback) = deployment.rollback.clone() {
-                    self.turn_back(key, index, rollback);
-                }
-            }
+            DeploymentStatus::RollbackRequested => self.start_requested_rollback(key, index),
             _ => {}
-        }
-    }
-
-    /// Asks a deployment to go back to the last rollout that completed. `false` when there is none.
-    pub(crate) fn request_rollback(&mut self, key: &ServiceKey, index: usize, reason: &str) -> bool {
-        let now = self.now;
-        let Some(service) = self.services.get_mut(key) else { return false };
-        let Some(failed) = service.deployments.get(index).map(|deployment| deployment.rollout) else {
-            return false;
-        };
-        let completed = |rollout: &Rollout| rollout.state == RolloutState::Completed;
-        let Some(target) =
-            service.rollouts.get(..failed).and_then(|before| before.iter().rposition(completed))
-        else {
-            return false;
-        };
-        let Some(deployment) = service.deployments.get_mut(index) else { return false };
-        deployment.status = DeploymentStatus::RollbackRequested;
-        deployment.reason = Some(reason.to_owned());
-        deployment.rollback = Some(Rollback { reason: reason.to_owned(), started_at: now, rollout: target });
-        deployment.updated_at = now;
-        deployment.due = Some(later(now, PENDING_SECONDS));
-        service.current = index;
-        self.changes += 1;
-        true
-    }
-
-    fn turn_back(&mut self, key: &ServiceKey, index: usize, rollback: Rollback) {
-        let now = self.now;
-        let Some(service) = self.services.get_mut(key) else { return };
-        let Some(failed) = service.deployments.get(index).map(|deployment| deployment.rollout) else {
-            return;
-        };
-        if let Some(rollout) = service.rollouts.get_mut(failed) {
-            rollout.status = RolloutStatus::Active;
-            rollout.state = RolloutState::Failed;
-            rollout.reason = format!("ECS deployment failed: {}", rollback.reason);
-            rollout.updated_at = now;
-        }
-        let mut id = String::new();
-        if let Some(rollout) = service.rollouts.get_mut(rollback.rollout) {
-            rollout.status = RolloutStatus::Primary;
-            rollout.state = RolloutState::InProgress;
-            rollout.reason = format!("ECS deployment {} in progress.", rollout.id);
-            rollout.updated_at = now;
-            id.clone_from(&rollout.id);
-        }
-        service.steady = false;
-        self.say(key, format!("(service {}) rolling back to deployment {id}.", key.1));
-        self.announce_deployment(key, rollback.rollout);
-    }
-
-    /// Notes a task that ended before it was of use.
-    pub(crate) fn count_failure(&mut self, serial: u64, reason: &str) {
-        let now = self.now;
-        let Some(task) = self.tasks.get(&serial) else { return };
-        let (Owner::Service { name, rollout, .. }, id, useful) = (&task.owner, task.id.clone(), task.counted)
-        else {
-            return;
-        };
-        let (key, index) = ((task.cluster.clone(), name.clone()), *rollout);
-        let Some(service) = self.services.get_mut(&key) else { return };
-        service.steady = false;
-        let Some(rollout) = service.rollouts.get_mut(index) else { return };
-        if !useful && !rollout.proven {
-            rollout.failed_tasks += 1;
-            rollout.updated_at = now;
-        }
-        let impaired = rollout.failed_tasks == IMPAIRED_AFTER;
-        let id_of_rollout = rollout.id.clone();
-        let service = &key.1;
-        self.say(
-            &key,
-            format!("(service {service}) (deployment {id_of_rollout}) (task {id}) stopped: {reason}"),
-        );
-        if impaired {
-            self.say(
-                &key,
-                format!("(service {service}) is unable to consistently start tasks successfully."),
-            );
-            self.announce_service(&key, "WARN", "SERVICE_TASK_START_IMPAIRED", None);
-        }
-    }
-
-    /// Notes a task that became healthy: from now on failures are not counted.
-    pub(crate) fn count_success(&mut self, serial: u64) {
-        let Some(task) = self.tasks.get(&serial) else { return };
-        let (Some(key), Owner::Service { rollout, .. }) = (task.service(), &task.owner) else { return };
-        let index = *rollout;
-        let service = self.services.get_mut(&key);
-        if let Some(rollout) = service.and_then(|service| service.rollouts.get_mut(index)) {
-            rollout.proven = true;
-            rollout.failed_tasks = 0;
         }
     }
 
@@ -370,43 +309,12 @@ impl World {
     }
 }
 
-impl Rollout {
-    /// A rollout that has only just become the primary one.
-    pub(crate) fn new(id: String, revision: usize, now: jiff::Timestamp) -> Self {
-        Self {
-            reason: format!("ECS deployment {id} in progress."),
-            id,
-            revision,
-            status: RolloutStatus::Primary,
-            state: RolloutState::InProgress,
-            failed_tasks: 0,
-            proven: false,
-            created_at: now,
-            updated_at: now,
-        }
+impl Service {
+    /// Whether its deployment failed and nothing moves any more, except down to a desired count of 0.
+    fn halted(&self, primary: usize) -> bool {
+        let failed = |rollout: &Rollout| rollout.state == RolloutState::Failed;
+        self.desired > 0 && self.rollouts.get(primary).is_some_and(failed)
     }
-}
-
-impl ServiceDeployment {
-    pub(crate) fn end(&mut self, status: DeploymentStatus, now: jiff::Timestamp) {
-        self.status = status;
-        self.finished_at = Some(now);
-        self.updated_at = now;
-        self.due = None;
-    }
-
-    fn successful_end(&self) -> DeploymentStatus {
-        if self.rollback.is_some() {
-            DeploymentStatus::RollbackSuccessful
-        } else {
-            DeploymentStatus::Successful
-        }
-    }
-}
-
-/// After how many failed tasks a circuit breaker trips: half of the desired count, at least 3 and at most 200.
-pub(crate) fn threshold(desired: usize) -> usize {
-    desired.div_ceil(2).clamp(3, 200)
 }
 
 /// Settings of a service that make a new deployment when they change.
@@ -425,14 +333,4 @@ pub(crate) const DEPLOYING_SETTINGS: [&str; 9] = [
 /// Whether two sets of settings differ in something that tasks are made from.
 pub(crate) fn differ_in_tasks(before: &Map<String, Value>, after: &Map<String, Value>) -> bool {
     DEPLOYING_SETTINGS.iter().any(|name| before.get(*name) != after.get(*name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_breaker_trips_at_half_the_desired_count_but_not_before_three() {
-        assert_eq!([threshold(0), threshold(4), threshold(7), threshold(900)], [3, 3, 4, 200]);
-    }
 }

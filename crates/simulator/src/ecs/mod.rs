@@ -4,7 +4,11 @@
 //!  calls ──► shapes ──► operations ──► world ◄── advance(now) ◄── ticker
 //!                           │            │
 //!                       answers      tasks, deployments ──► events ──► bus
+//!                                         └─► logs
 //! ```
+//!
+//! It fails in the ways ECS fails: by the labels of images (`behaviour`), by what others do to it (`verbs`), or by the
+//! front door's call scripts.
 //!
 //! Rolling deployments under the ECS controller on Fargate are played. Blue/green, task sets, daemons, capacity
 //! providers, container instances and the creation of services over the wire are not.
@@ -13,11 +17,19 @@ mod answers;
 mod arn;
 mod authorization;
 mod behaviour;
+mod breaker;
 mod deployments;
+mod early;
+mod endings;
 mod events;
 mod input;
+mod life;
 mod model;
 mod operations;
+mod output;
+mod pulls;
+mod quotas;
+mod rollbacks;
 mod scheduler;
 mod seed;
 mod shapes;
@@ -26,6 +38,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod validation;
+mod verbs;
+mod words;
 mod world;
 
 use std::collections::BTreeMap;
@@ -40,11 +54,14 @@ use tokio::task::JoinHandle;
 use self::arn::Place;
 use self::behaviour::Http;
 use self::model::{Task, TaskStatus, World};
+use self::quotas::Quotas;
 pub use self::seed::ServiceSeed;
 pub use self::snapshot::{ClusterView, DeploymentView, RolloutView, ServiceView, Snapshot, TaskView};
+pub use self::words::Shortage;
 use crate::aws::{AuthCheck, AwsError, BusEvent, JsonService};
 use crate::clock::WorldClock;
 use crate::images::ImageCatalog;
+use crate::logs::Logs;
 
 /// How often, in real time, the world is looked after when nobody calls.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,6 +72,9 @@ pub struct Ecs {
     world: Mutex<World>,
     bus: mpsc::UnboundedSender<BusEvent>,
     version: watch::Sender<u64>,
+    logs: Arc<Logs>,
+    /// Only while calls are throttled.
+    quotas: Mutex<Option<Quotas>>,
 }
 
 /// What a task answers with over HTTP.
@@ -78,11 +98,14 @@ impl Ecs {
         let place = Place { account: account.into(), region: region.into() };
         let now = clock.now();
         let seed = format!("{}/{}/{now}", place.account, place.region);
+        let world = World::new(place, catalog, now, seed);
         Self {
             clock,
-            world: Mutex::new(World::new(place, catalog, now, seed)),
+            logs: Arc::clone(&world.logs),
+            world: Mutex::new(world),
             bus: events,
             version: watch::Sender::new(0),
+            quotas: Mutex::default(),
         }
     }
 
@@ -143,6 +166,11 @@ impl Ecs {
         self.with_world(self.clock.now(), |world| world.seed_service(seed))
     }
 
+    /// What the containers of this world write: a service of its own behind the front door.
+    pub fn logs(&self) -> Arc<Logs> {
+        Arc::clone(&self.logs)
+    }
+
     /// The clock this world runs on.
     pub fn clock(&self) -> WorldClock {
         self.clock
@@ -161,11 +189,12 @@ impl Ecs {
                 |task: &&Task| task.service().is_some_and(|(of, name)| of == cluster && name == service);
             let answering = |task: &Task| {
                 let life = task.life.as_ref()?;
+                let since = task.times.started.map_or(0, |at| world.now.duration_since(at).as_secs());
                 Some(Answering {
                     version: life.version.clone(),
                     revision: life.revision.clone(),
                     digest: life.digest.clone(),
-                    http: life.http.clone(),
+                    http: life.http.at(since),
                 })
             };
             let tasks = world.tasks.values().filter(of_service).filter(takes_requests);
@@ -208,6 +237,7 @@ impl JsonService for Ecs {
     }
 
     fn call(&self, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        self.check_quota(operation, self.clock.now())?;
         self.call_at(self.clock.now(), operation, input)
     }
 }

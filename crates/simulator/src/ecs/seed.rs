@@ -137,25 +137,7 @@ impl World {
         rollout.state = RolloutState::Completed;
         rollout.proven = true;
         rollout.reason = format!("ECS deployment {} completed.", rollout.id);
-        let mut deployment = ServiceDeployment {
-            id: self.fresh_id(),
-            rollout: 0,
-            target: 0,
-            sources: Vec::new(),
-            status: DeploymentStatus::InProgress,
-            reason: None,
-            created_at: since,
-            started_at: Some(since),
-            finished_at: None,
-            stopped_at: None,
-            updated_at: since,
-            rollback: None,
-            configuration: settings.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({})),
-            threshold: super::deployments::threshold(seed.desired_count),
-            due: None,
-        };
-        deployment.end(DeploymentStatus::Successful, later(since, 60));
-        Service {
+        let mut service = Service {
             cluster: seed.cluster.clone(),
             name: seed.name.clone(),
             active: true,
@@ -165,11 +147,18 @@ impl World {
             created_at: since,
             revisions: vec![revision],
             rollouts: vec![rollout],
-            deployments: vec![deployment],
+            deployments: Vec::new(),
             current: 0,
             events: Default::default(),
             steady: true,
-        }
+            held_until: None,
+            complaint: None,
+        };
+        let mut deployment = ServiceDeployment::new(self.fresh_id(), &service, since);
+        deployment.started_at = Some(since);
+        deployment.end(DeploymentStatus::Successful, later(since, 60));
+        service.deployments.push(deployment);
+        service
     }
 
     fn seed_task(&mut self, key: &ServiceKey) -> Result<(), AwsError> {
@@ -180,6 +169,7 @@ impl World {
         let order = TaskOrder {
             cluster: key.0.clone(),
             owner: Owner::Service { name: key.1.clone(), rollout: 0, rollout_id: rollout.id.clone() },
+            ordinal: 1,
             definition: revision.definition.clone(),
             digests: revision.digests.clone(),
             launch_type: "FARGATE".into(),
@@ -188,24 +178,20 @@ impl World {
             tags: BTreeMap::new(),
         };
         let since = later(revision.created_at, 15);
-        let serial = self.start_task(order);
+        let task = self.draft(order);
+        let mut facts = Vec::new();
+        for container in &task.containers {
+            let found = self.resolve(&container.pull);
+            let missing = || invalid(format!("the registry has no image {}", container.pull));
+            facts.push(found.ok_or_else(missing)?);
+        }
+        let life = self.life_of(&task, &facts);
+        let serial = self.place(task);
+        if let Some(task) = self.tasks.get_mut(&serial) {
+            task.settle_as_running(&facts, life, since);
+        }
         // Nobody hears of what happened before the world began.
         self.outbox.clear();
-        let pulls: Vec<String> = self
-            .tasks
-            .get(&serial)
-            .into_iter()
-            .flat_map(|task| task.containers.iter().map(|container| container.pull.clone()))
-            .collect();
-        let mut facts = Vec::new();
-        for pull in &pulls {
-            facts.push(
-                self.resolve(pull).ok_or_else(|| invalid(format!("the registry has no image {pull}")))?,
-            );
-        }
-        if let Some(task) = self.tasks.get_mut(&serial) {
-            task.settle_as_running(&facts, since);
-        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! Transitions happen one by one in the order of their times, so the outcome depends on the times alone and not on
 //! how often somebody looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,11 +13,14 @@ use super::arn::Place;
 use super::model::{DefinitionKey, Service, ServiceKey, Step, TaskDefinition, World};
 use crate::aws::AwsError;
 use crate::images::ImageCatalog;
+use crate::logs::Logs;
 
 /// What is due next.
 enum Due {
     Task(u64, Step),
     Deployment(ServiceKey, usize),
+    /// The scheduler may try again to start tasks.
+    Attempt(ServiceKey),
 }
 
 /// A moment some seconds later.
@@ -28,6 +31,7 @@ pub(crate) fn later(at: Timestamp, seconds: i64) -> Timestamp {
 impl World {
     /// An empty world.
     pub(crate) fn new(place: Place, catalog: Arc<dyn ImageCatalog>, now: Timestamp, seed: String) -> Self {
+        let logs = Arc::new(Logs::new(place.account.clone(), place.region.clone()));
         Self {
             place,
             now,
@@ -36,6 +40,11 @@ impl World {
             definitions: BTreeMap::new(),
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            shortages: BTreeMap::new(),
+            imposed: BTreeMap::new(),
+            alarms: BTreeSet::new(),
+            logs,
             run_tokens: BTreeMap::new(),
             outbox: Vec::new(),
             changes: 0,
@@ -57,6 +66,12 @@ impl World {
                 }
                 Due::Deployment(key, index) => {
                     self.step_deployment(&key, index);
+                    Some(key)
+                }
+                Due::Attempt(key) => {
+                    if let Some(service) = self.services.get_mut(&key) {
+                        service.held_until = None;
+                    }
                     Some(key)
                 }
             };
@@ -83,14 +98,21 @@ impl World {
                 service.deployments.iter().enumerate().filter_map(due)
             })
             .min();
-        match (task, deployment) {
-            (Some((at, ..)), Some((deployment_at, key, index))) if deployment_at < at => {
-                Some((deployment_at, Due::Deployment(key.clone(), index)))
+        let attempt =
+            self.services.iter().filter_map(|(key, service)| Some((service.held_until?, key))).min();
+        let mut due = task.map(|(at, serial, step)| (at, Due::Task(serial, step)));
+        let mut sooner = |at: Timestamp, what: Due| {
+            if due.as_ref().is_none_or(|(earliest, _)| at < *earliest) {
+                due = Some((at, what));
             }
-            (Some((at, serial, step)), _) => Some((at, Due::Task(serial, step))),
-            (None, Some((at, key, index))) => Some((at, Due::Deployment(key.clone(), index))),
-            (None, None) => None,
+        };
+        if let Some((at, key, index)) = deployment {
+            sooner(at, Due::Deployment(key.clone(), index));
         }
+        if let Some((at, key)) = attempt {
+            sooner(at, Due::Attempt(key.clone()));
+        }
+        due
     }
 
     /// The next serial number.

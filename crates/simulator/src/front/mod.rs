@@ -1,8 +1,8 @@
-//! The front door of the simulated AWS: one HTTP address for ECS, ECR and STS.
+//! The front door of the simulated AWS: one HTTP address for ECS, ECR, CloudWatch Logs and STS.
 //!
 //! Every request goes the same way: the body is read up to a cap, the signature verified (`signature`), the caller's role
-//! found (`identity`), IAM asked each question the service has about the call (`authorizer`), the operation run, and
-//! the whole written to the journal. Services behind the door know nothing of callers.
+//! found (`identity`), IAM asked each question the service has about the call (`authorizer`), the script asked what
+//! becomes of it (`script`), the operation run, and the whole written to the journal. Services behind the door know nothing of callers.
 //!
 //! An operation about which a service asks IAM nothing is one it does not play: it is refused, never run unchecked.
 
@@ -12,12 +12,14 @@ pub mod iam;
 pub mod identity;
 pub mod policy;
 mod refusal;
+pub mod script;
 pub mod signature;
 mod sts;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -30,6 +32,7 @@ use serde_json::Value;
 
 pub use authorizer::{Authorizer, MiniStackAuthorizer};
 pub use identity::{Caller, Credentials, Identities, Session};
+pub use script::{CallScript, Fate, Incoming, Played, Script};
 
 use crate::aws::{AuthCheck, AwsError, JsonService};
 use crate::clock::WorldClock;
@@ -39,33 +42,6 @@ use refusal::Protocol;
 
 /// Larger than the largest image manifest; nothing else comes near.
 const BODY_LIMIT_BYTES: usize = 5 * 1024 * 1024;
-
-/// What a call script may do to a call that IAM has allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// Nothing: the call runs and is answered.
-    Proceed,
-    /// The call does not run; this is the answer (throttling, for example).
-    Refuse(AwsError),
-    /// The call runs, and the connection breaks before its answer.
-    LoseAnswer,
-}
-
-/// A call about to run, as a call script sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Incoming<'a> {
-    /// For example `ecs`.
-    pub service: &'a str,
-    /// For example `UpdateService`.
-    pub operation: &'a str,
-    /// The caller's role.
-    pub role: &'a str,
-    /// The request.
-    pub input: &'a Value,
-}
-
-/// Decides the fate of calls to ECS and ECR; asked once per call, after IAM.
-pub type CallScript = dyn Fn(&Incoming<'_>) -> Fate + Send + Sync;
 
 /// Keys and IAM: what it takes to know a caller and its rights.
 struct Gate {
@@ -95,7 +71,16 @@ pub struct Front {
     services: Vec<Arc<dyn JsonService>>,
     journal: Journal,
     clock: WorldClock,
-    script: RwLock<Arc<CallScript>>,
+    play: RwLock<Arc<CallScript>>,
+    script: Script,
+}
+
+/// How an answer reaches the caller.
+enum Delivery {
+    Now,
+    /// So much later in the world.
+    Late(Duration),
+    Never,
 }
 
 /// One request on its way in.
@@ -115,13 +100,14 @@ impl Front {
         journal: Journal,
         clock: WorldClock,
     ) -> Self {
-        let script: Arc<CallScript> = Arc::new(|_| Fate::Proceed);
+        let play: Arc<CallScript> = Arc::new(|_| Fate::Proceed);
         Self {
             gate: Gate { identities, authorizer },
             services: Vec::new(),
             journal,
             clock,
-            script: RwLock::new(script),
+            play: RwLock::new(play),
+            script: Script::default(),
         }
     }
 
@@ -132,9 +118,14 @@ impl Front {
         self
     }
 
-    /// Replaces the script that decides the fate of calls.
+    /// Replaces the function that decides the fate of calls.
     pub fn play(&self, script: Arc<CallScript>) {
-        *self.script.write().unwrap_or_else(PoisonError::into_inner) = script;
+        *self.play.write().unwrap_or_else(PoisonError::into_inner) = script;
+    }
+
+    /// The script, to write lines in it. It decides where the function of `play` lets a call proceed.
+    pub fn script(&self) -> Script {
+        self.script.clone()
     }
 
     /// The HTTP endpoint: `POST /`.
@@ -177,48 +168,62 @@ impl Front {
         caller: &Caller,
         arrived: &Arrived,
     ) -> Response<Body> {
-        let (outcome, lost) = match self.run(service, caller, arrived).await {
-            Ok((output, lost)) => (Ok(output), lost),
-            Err((error, lost)) => (Err(error), lost),
+        let (outcome, delivery) = match self.run(service, caller, arrived).await {
+            Ok(run) => run,
+            Err(error) => (Err(error), Delivery::Now),
         };
         self.record(service, caller.role(), arrived, outcome.clone());
-        if lost { answer::lost_answer() } else { answer::json_answer(request_id, &outcome) }
+        self.deliver(delivery, || answer::json_answer(request_id, &outcome)).await
     }
 
-    /// Authorizes and runs a JSON call; says with its outcome whether the answer gets lost.
+    /// Authorizes and runs a JSON call. An error means that it was refused before any script saw it.
     async fn run(
         &self,
         service: &str,
         caller: &Caller,
         arrived: &Arrived,
-    ) -> Result<(Value, bool), (AwsError, bool)> {
+    ) -> Result<(Result<Value, AwsError>, Delivery), AwsError> {
         let prefix = arrived.target.split('.').next().unwrap_or_default();
         let operation = arrived.operation.as_str();
-        let unknown = || (refusal::unknown_operation(&arrived.target), false);
+        let unknown = || refusal::unknown_operation(&arrived.target);
         let behind =
             self.services.iter().find(|service| service.target_prefix() == prefix).ok_or_else(unknown)?;
         if !arrived.input.is_object() {
-            return Err((AwsError::client("SerializationException", "the body is not a JSON object"), false));
+            return Err(AwsError::client("SerializationException", "the body is not a JSON object"));
         }
         let checks = behind.authorization(operation, &arrived.input);
         if checks.is_empty() {
             return Err(unknown());
         }
         for check in &checks {
-            match self.gate.decision(caller, check).await {
-                Ok(Decision::Allowed) => {}
-                Ok(decision) => return Err((refusal::access_denied(&caller.arn(), check, decision), false)),
-                Err(error) => return Err((error, false)),
+            match self.gate.decision(caller, check).await? {
+                Decision::Allowed => {}
+                decision => return Err(refusal::access_denied(&caller.arn(), check, decision)),
             }
         }
-        let script = Arc::clone(&self.script.read().unwrap_or_else(PoisonError::into_inner));
+        let fate = self.fate(service, caller, arrived);
+        Ok(play(fate, async { behind.call(operation, &arrived.input) }).await)
+    }
+
+    fn fate(&self, service: &str, caller: &Caller, arrived: &Arrived) -> Fate {
+        let operation = arrived.operation.as_str();
         let incoming = Incoming { service, operation, role: caller.role(), input: &arrived.input };
-        let lost = match script(&incoming) {
-            Fate::Proceed => false,
-            Fate::LoseAnswer => true,
-            Fate::Refuse(error) => return Err((error, false)),
-        };
-        behind.call(operation, &arrived.input).map(|output| (output, lost)).map_err(|error| (error, lost))
+        let played = Arc::clone(&self.play.read().unwrap_or_else(PoisonError::into_inner));
+        match played(&incoming) {
+            Fate::Proceed => self.script.fate(&incoming),
+            decided => decided,
+        }
+    }
+
+    async fn deliver(&self, delivery: Delivery, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
+        match delivery {
+            Delivery::Now => answer(),
+            Delivery::Late(by) => {
+                self.clock.sleep(by).await;
+                answer()
+            }
+            Delivery::Never => answer::lost_answer(),
+        }
     }
 
     async fn answer_query(
@@ -229,11 +234,12 @@ impl Front {
         arrived: &Arrived,
     ) -> Response<Body> {
         let parameters = sts::parameters(&arrived.body);
-        let outcome = sts::call(&arrived.operation, &parameters, caller, &self.gate).await;
+        let call = sts::call(&arrived.operation, &parameters, caller, &self.gate);
+        let (outcome, delivery) = play(self.fate(service, caller, arrived), call).await;
         // Credentials do not belong in the journal.
         let recorded = outcome.as_ref().map(|_| Value::Null).map_err(Clone::clone);
         self.record(service, caller.role(), arrived, recorded);
-        answer::xml_answer(request_id, &arrived.operation, &outcome)
+        self.deliver(delivery, || answer::xml_answer(request_id, &arrived.operation, &outcome)).await
     }
 
     fn record(&self, service: &str, role: &str, arrived: &Arrived, outcome: Result<Value, AwsError>) {
@@ -245,6 +251,21 @@ impl Front {
             outcome,
             at: self.clock.now(),
         });
+    }
+}
+
+/// Lets a call run as its fate has it.
+async fn play<T>(
+    fate: Fate,
+    call: impl Future<Output = Result<T, AwsError>>,
+) -> (Result<T, AwsError>, Delivery) {
+    match fate {
+        Fate::Proceed => (call.await, Delivery::Now),
+        Fate::Refuse(error) => (Err(error), Delivery::Now),
+        Fate::FailAfter(error) => (call.await.and(Err(error)), Delivery::Now),
+        Fate::LoseAnswer => (call.await, Delivery::Never),
+        Fate::LoseCall => (Err(refusal::lost_call()), Delivery::Never),
+        Fate::Delay(by) => (call.await, Delivery::Late(by)),
     }
 }
 

@@ -71,6 +71,15 @@ pub(super) fn unknown_operation(target: &str) -> AwsError {
     }
 }
 
+/// What the journal says of a call whose connection broke before it ran; nobody gets it as an answer.
+pub(super) fn lost_call() -> AwsError {
+    AwsError {
+        status: 503,
+        code: "LostCall".to_owned(),
+        message: "the connection broke before the call ran".to_owned(),
+    }
+}
+
 /// A body beyond the cap.
 pub(super) fn too_large() -> AwsError {
     AwsError {

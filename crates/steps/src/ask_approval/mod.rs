@@ -10,6 +10,7 @@ use std::time::Duration;
 use gantry_domain::ErrorName;
 use gantry_domain::approval::Approval;
 use gantry_domain::names::{ApprovalId, ExecutionArn, NameError, PlanHash, ReleaseId, StageName};
+use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::{ApprovalGate, Pipeline};
 use gantry_domain::plan::Plan;
 use gantry_domain::release::Release;
@@ -19,9 +20,9 @@ use serde::Deserialize;
 use crate::StepError;
 use crate::decide::Decide;
 use crate::ports::store::{
-    Approvals, Asked, NewApproval, NewNotice, Plans, Releases, StoredApproval, Verified,
+    Approvals, Asked, NewApproval, NewNotice, Plans, Releases, StoredApproval, StoredRelease, Verified,
 };
-use crate::ports::{Clock, PortError, TaskToken, TaskTokens};
+use crate::ports::{Clock, Executions, PortError, TaskToken, TaskTokens};
 
 /// What the state gives.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,6 +52,8 @@ pub struct AskApproval<'a> {
     pub verified: &'a dyn Verified,
     /// Questions and decisions.
     pub approvals: &'a dyn Approvals,
+    /// How other releases' executions are doing.
+    pub executions: &'a dyn Executions,
     /// The waiting states.
     pub tokens: &'a dyn TaskTokens,
     /// World time.
@@ -124,9 +127,15 @@ impl AskApproval<'_> {
     async fn ask(&self, input: &AskApprovalInput) -> Result<(), AskApprovalError> {
         let gate = self.gate(&input.stage)?;
         let release = self.release(input).await?;
-        let mine = match self.mine(input).await? {
+        let before = self.approvals.of_plan(&input.release, &input.stage, &input.plan_hash).await?;
+        let before = before.map(|stored| stored.approval);
+        let mine = match &before {
+            Some(approval) if !self.is_void(approval).await? => self.renew(approval, input).await?,
+            Some(_) | None => None,
+        };
+        let mine = match mine {
             Some(stored) => stored,
-            None => self.put(input, gate, &release).await?,
+            None => self.put(input, gate, &release, before.as_ref().map(|approval| &approval.id)).await?,
         };
         let decide = self.decide();
         decide.answer(&mine).await?;
@@ -138,19 +147,29 @@ impl AskApproval<'_> {
     }
 
     /// The question this step put when it ran before, with the token that waits now.
-    async fn mine(&self, input: &AskApprovalInput) -> Result<Option<StoredApproval>, PortError> {
-        let stored = self.approvals.of_plan(&input.release, &input.stage, &input.plan_hash).await?;
-        match stored {
-            None => Ok(None),
-            Some(stored) => self.approvals.renew_token(&stored.approval.id, &input.token).await,
-        }
+    async fn renew(
+        &self,
+        approval: &Approval,
+        input: &AskApprovalInput,
+    ) -> Result<Option<StoredApproval>, PortError> {
+        self.approvals.renew_token(&approval.id, &input.token).await
     }
 
+    /// Were people told that their word no longer counts? It stays so when the stage comes back to what they agreed to.
+    async fn is_void(&self, approval: &Approval) -> Result<bool, PortError> {
+        let log = self.releases.log(&approval.release).await?;
+        Ok(log.iter().any(
+            |entry| matches!(&entry.notice, Notice::ApprovalVoided { approval: id, .. } if *id == approval.id),
+        ))
+    }
+
+    /// Puts a question, in the place of one that is void.
     async fn put(
         &self,
         input: &AskApprovalInput,
         gate: &ApprovalGate,
         release: &Release,
+        replaces: Option<&ApprovalId>,
     ) -> Result<StoredApproval, AskApprovalError> {
         let plan = self.plan(input).await?;
         let now = self.clock.now();
@@ -166,7 +185,7 @@ impl AskApproval<'_> {
             decision: None,
         };
         let notice = NewNotice::new(now, self.question(&approval, &plan, release).await?);
-        let new = NewApproval { approval: &approval, token: &input.token, notice: &notice };
+        let new = NewApproval { approval: &approval, token: &input.token, replaces, notice: &notice };
         match self.approvals.ask(&new).await? {
             Asked::Now => {
                 tracing::info!(approval = %approval.id, release = %approval.release, "people were asked");
@@ -178,7 +197,8 @@ impl AskApproval<'_> {
         }
     }
 
-    /// Of two releases that wait for one stage the older one is turned away, whichever asked first.
+    /// Of two releases that wait for one stage the older one is turned away, whichever asked first. One that died takes
+    /// nobody's place, though its question stays open until the sweeper closes it.
     async fn supersede(&self, mine: &StoredApproval, release: &Release) -> Result<(), AskApprovalError> {
         let age = |release: &Release| (release.claimed_at, release.id.clone());
         for other in self.approvals.open().await? {
@@ -189,11 +209,17 @@ impl AskApproval<'_> {
             let Some(rival) = self.releases.find(&other.approval.release).await? else { continue };
             if age(&rival.release) < age(release) {
                 self.decide().supersede(&other, &release.id).await?;
-            } else {
+            } else if self.goes_on(&rival, &other.approval).await? {
                 self.decide().supersede(mine, &rival.release.id).await?;
             }
         }
         Ok(())
+    }
+
+    /// Can a release that asked still come?
+    async fn goes_on(&self, rival: &StoredRelease, asked: &Approval) -> Result<bool, PortError> {
+        let running = self.executions.state(&rival.release.execution).await?;
+        Ok(rival.ended.is_none() && running.may_go_on(asked.asked_at, self.clock.now()))
     }
 
     fn gate(&self, stage: &StageName) -> Result<&ApprovalGate, AskApprovalError> {

@@ -12,14 +12,16 @@ use gantry_domain::{End, ErrorName};
 use super::{AskApproval, AskApprovalError, AskApprovalInput};
 use crate::StepError as _;
 use crate::decide::Decide;
-use crate::ports::store::{Approvals, NewNotice, Plans, StoredApproval, Verified};
+use crate::ports::ExecutionState;
+use crate::ports::store::{Approvals, NewNotice, Plans, Releases, StoredApproval, Verified};
 use crate::read_decision::{ReadDecision, ReadDecisionError, ReadDecisionInput};
 use crate::testing::given::{self, component, digest, execution, person, stage, task_definition, token};
-use crate::testing::{FakeClock, FakeTokens, Fault, MemoryStore};
+use crate::testing::{FakeClock, FakeExecutions, FakeTokens, Fault, MemoryStore};
 
 struct World {
     pipeline: Pipeline,
     store: MemoryStore,
+    executions: FakeExecutions,
     tokens: FakeTokens,
     clock: FakeClock,
 }
@@ -35,6 +37,7 @@ impl World {
         Self {
             pipeline: given::exchange(),
             store: MemoryStore::default(),
+            executions: FakeExecutions::default(),
             tokens: FakeTokens::default(),
             clock: FakeClock::at("2026-11-21T12:00:00Z"),
         }
@@ -54,13 +57,14 @@ impl World {
     }
 
     fn step(&self) -> AskApproval<'_> {
-        let Self { pipeline, store, tokens, clock } = self;
+        let Self { pipeline, store, executions, tokens, clock } = self;
         AskApproval {
             pipeline,
             releases: store,
             plans: store,
             verified: store,
             approvals: store,
+            executions,
             tokens,
             clock,
         }
@@ -230,6 +234,43 @@ async fn an_older_release_that_asks_late_gives_way_to_the_newer_one() {
 }
 
 #[tokio::test]
+async fn a_newer_release_that_died_takes_nobodys_place() {
+    for ended in [ExecutionState::Aborted, ExecutionState::Failed, ExecutionState::TimedOut] {
+        let world = World::new();
+        let older = world.case('a', "2026-11-21T11:00:00Z").await;
+        let newer = world.case('b', "2026-11-21T11:01:00Z").await;
+        world.ask(&newer, "newer").await;
+        world.executions.end(&newer.release.execution, ended);
+        world.ask(&older, "older").await;
+        assert_eq!(world.outcome(&older).await, None, "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_newer_release_whose_end_is_recorded_takes_nobodys_place() {
+    let world = World::new();
+    let older = world.case('a', "2026-11-21T11:00:00Z").await;
+    let newer = world.case('b', "2026-11-21T11:01:00Z").await;
+    world.ask(&newer, "newer").await;
+    let notice = Notice::Ended { end: End::FailedClean, stage: None, reason: String::new(), next: None };
+    let notice = NewNotice::new(newer.release.claimed_at, notice);
+    Releases::end(&world.store, &newer.release.id, End::FailedClean, "", &notice).await.unwrap();
+    world.ask(&older, "older").await;
+    assert_eq!(world.outcome(&older).await, None);
+}
+
+#[tokio::test]
+async fn a_newer_release_that_is_not_known_yet_takes_the_older_ones_place() {
+    let world = World::new();
+    let older = world.case('a', "2026-11-21T11:00:00Z").await;
+    let newer = world.case('b', "2026-11-21T11:01:00Z").await;
+    world.ask(&newer, "newer").await;
+    world.executions.end(&newer.release.execution, ExecutionState::Gone);
+    world.ask(&older, "older").await;
+    assert_eq!(world.outcome(&older).await, Some(Outcome::Superseded));
+}
+
+#[tokio::test]
 async fn of_two_that_ask_at_once_exactly_the_older_one_gives_way() {
     for seed in 0..60 {
         let world = World::new();
@@ -280,6 +321,32 @@ async fn t06_the_decision_is_read_for_exactly_this_execution_and_plan() {
     assert_eq!(world.read(&moved, &mine).await.unwrap(), "pending", "another plan was not agreed to");
     let error = world.read(&case, "another").await.unwrap_err();
     assert_eq!(error.name(), ErrorName::Inconsistent);
+}
+
+#[tokio::test]
+async fn t06_what_was_called_void_does_not_count_again_when_the_stage_is_as_it_was() {
+    let world = World::new();
+    let case = world.case('a', "2026-11-21T11:00:00Z").await;
+    world.ask(&case, "t1").await;
+    world.click(&case, Choice::Approve).await;
+    let first = world.asked(&case).await.approval;
+    let voided = Notice::ApprovalVoided { approval: first.id.clone(), stage: first.stage, moved: Vec::new() };
+    world.store.given_notice(&case.release.id, &NewNotice::new(first.asked_at, voided));
+
+    world.store.faults.plan("ask", Fault::AnswerLost);
+    world.try_ask(&case, "t2").await.unwrap_err();
+    world.ask(&case, "t3").await;
+    assert_eq!(world.outcome(&case).await, None, "people are asked again");
+    assert_ne!(world.asked(&case).await.approval.id, first.id);
+    assert_eq!(world.tokens.succeeded(), ["t1"]);
+    let mine = case.release.id.to_string();
+    assert_eq!(world.read(&case, &mine).await.unwrap(), "pending");
+    let asked = |notice: &Notice| matches!(notice, Notice::ApprovalRequested { .. });
+    let questions = world.store.notices(&case.release.id).iter().filter(|notice| asked(notice)).count();
+    assert_eq!(questions, 2, "once more, and only once");
+    world.click(&case, Choice::Approve).await;
+    assert_eq!(world.read(&case, &mine).await.unwrap(), "approved");
+    assert_eq!(world.tokens.succeeded(), ["t1", "t3"]);
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl ClaimRelease<'_> {
                 .map_err(|source| ClaimReleaseError::Unnamed { commit: commit.clone(), source })
         };
         let Some(mark) = mark else { return Ok((id(1)?, 1)) };
-        if self.executions.state(&mark.execution).await?.is_running() {
+        if self.goes_on(mark).await? {
             return Err(ClaimReleaseError::Claimed { commit: commit.clone(), by: mark.release.clone() });
         }
         let attempt = mark.attempt.saturating_add(1);
@@ -144,6 +144,13 @@ impl ClaimRelease<'_> {
             return Err(ClaimReleaseError::Ended { commit: commit.clone(), by: mark.release.clone() });
         }
         Ok((release, attempt))
+    }
+
+    /// Step Functions describes an execution as of a moment ago: one that has just claimed may not be known yet.
+    async fn goes_on(&self, mark: &ClaimMark) -> Result<bool, ClaimReleaseError> {
+        let stored = self.releases.find(&mark.release).await?;
+        let claimed_at = stored.map_or(Timestamp::UNIX_EPOCH, |stored| stored.release.claimed_at);
+        Ok(self.executions.state(&mark.execution).await?.may_go_on(claimed_at, self.clock.now()))
     }
 
     async fn compose(

@@ -6,7 +6,7 @@ use gantry_domain::changes::ChangedPaths;
 use gantry_domain::names::{BranchName, CommitPrefix, Digest, Tag};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
-use gantry_domain::release::{ComponentSource, Origin, Release};
+use gantry_domain::release::{CommitSummary, ComponentSource, Origin, Release};
 use gantry_domain::verified::VerifiedEntry;
 use serde_json::{Value, json};
 
@@ -419,4 +419,60 @@ async fn without_anything_known_to_run_an_untouched_component_is_refused() {
     let error = world.refused(json!({"commit": "aaaaaaa"})).await;
     assert_eq!(error.name(), ErrorName::UnsupportedService);
     assert!(error.to_string().contains("service ghost of component backend"), "{error}");
+}
+
+#[tokio::test]
+async fn a_manifest_tells_of_the_newest_commits_of_many_pushes_and_stays_one_row() {
+    let clock = clock();
+    let world = World::new(&clock);
+    let mut before = None;
+    for digit in ['1', '2', '3', '4'] {
+        let summary = |n: u32| CommitSummary {
+            sha: format!("{digit}{n:039x}").parse().unwrap(),
+            author: "ä".repeat(200),
+            title: "ä".repeat(200),
+        };
+        let push = PushFact {
+            commit: commit(digit),
+            branch: BranchName::new("main").unwrap(),
+            before: before.replace(commit(digit)),
+            changes: ChangedPaths::Known(vec!["backend/file".to_owned()]),
+            commits: (0..50).map(summary).collect(),
+            pushed_at: format!("2026-11-21T11:0{digit}:00Z").parse().unwrap(),
+        };
+        world.store.put_push(&world.pipeline.name, &push).await.unwrap();
+    }
+    world.built('4', "backend", "2026-11-21T11:05:00Z").await;
+    let output = world.claim("by-hand", json!({ "commit": commit('4') })).await.unwrap();
+    let release = world.release(&output).await;
+    let bytes = serde_json::to_vec(&release).unwrap().len();
+    assert!(bytes < 300_000, "a row of DynamoDB holds 400 KB: {bytes}");
+    assert_eq!(release.commits.first().unwrap().sha.as_str().chars().next(), Some('2'));
+    assert_eq!(release.commits.last().unwrap().sha.as_str(), format!("4{:039x}", 49));
+}
+
+#[tokio::test]
+async fn a_commit_is_not_taken_from_an_execution_that_is_not_known_yet() {
+    let clock = clock();
+    let world = World::new(&clock);
+    world.pushed('a', "main", &["backend"], "2026-11-21T11:00:00Z").await;
+    let input = || json!({ "commit": commit('a') });
+    let output = world.claim("one", input()).await.unwrap();
+    world.executions.end(&world.release(&output).await.execution, ExecutionState::Gone);
+    let error = world.claim("two", input()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::ReleaseAlreadyClaimed, "{error}");
+    clock.pass(std::time::Duration::from_secs(600));
+    assert_ne!(world.claim("two", input()).await.unwrap().release, output.release);
+}
+
+#[tokio::test]
+async fn a_release_whose_execution_is_not_known_yet_is_under_way() {
+    let clock = clock();
+    let world = World::new(&clock);
+    world.pushed('a', "main", &["backend"], "2026-11-21T11:50:00Z").await;
+    let first = world.claim("one", json!({"commit": "aaaaaaa"})).await.unwrap();
+    world.executions.end(&world.release(&first).await.execution, ExecutionState::Gone);
+    world.pushed('b', "main", &["client"], "2026-11-21T11:55:00Z").await;
+    let second = world.claim("two", json!({"commit": "bbbbbbb"})).await.unwrap();
+    assert_eq!(runs(&world.release(&second).await, "backend").0, digest('a'), "not the one before it");
 }

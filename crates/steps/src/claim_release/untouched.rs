@@ -58,7 +58,11 @@ impl ClaimRelease<'_> {
             }
             if let Some(StoredRelease { release, ended: None, .. }) =
                 self.releases.find(&running.release).await?
-                && self.executions.state(&running.execution).await?.is_running()
+                && self
+                    .executions
+                    .state(&running.execution)
+                    .await?
+                    .may_go_on(release.claimed_at, self.clock.now())
             {
                 under_way.push(release);
             }

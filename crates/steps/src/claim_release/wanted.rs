@@ -11,8 +11,12 @@ use gantry_domain::release::{ComponentSource, ReleasedComponent};
 use jiff::Timestamp;
 
 use super::{ClaimRelease, ClaimReleaseError, Target};
-use crate::intake::gather;
+use crate::intake::{gather, not_overtaken};
 use crate::ports::{ImageKind, RegistryImage};
+
+/// The newest commits that a manifest and its notices tell of. Each of these is one row, and a row of `DynamoDB` holds
+/// 400 KB; many pushes may have gathered while none was ready.
+const COMMITS: usize = 150;
 
 impl ClaimRelease<'_> {
     /// The commit that is claimed: for named components the one that was pushed last.
@@ -47,17 +51,13 @@ impl ClaimRelease<'_> {
             Wanted::Commit(_) => self.built(commit, release).await?,
             Wanted::Components(tags) => self.named(tags, commit, release).await?,
             // Claimed in its own way, long before this.
-            Wanted::Rollback(_) => Target::of(commit),
+            Wanted::Rollback(_) => Target {
+                commits: self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default(),
+                ..Target::of(commit)
+            },
         };
-        target.commits = match wanted {
-            Wanted::Commit(_) => {
-                let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
-                facts.pushes.into_iter().rev().flat_map(|push| push.commits).collect()
-            }
-            Wanted::Components(_) | Wanted::Rollback(_) => {
-                self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default()
-            }
-        };
+        let earliest = target.commits.len().saturating_sub(COMMITS);
+        target.commits.drain(..earliest);
         Ok(target)
     }
 
@@ -72,7 +72,12 @@ impl ClaimRelease<'_> {
                 return Err(ClaimReleaseError::Ignored { commit: commit.clone(), why });
             }
         };
+        let images = not_overtaken(self.pipeline, self.releases, &facts, images).await?;
+        if images.is_empty() {
+            return Err(ClaimReleaseError::Older { commit: commit.clone() });
+        }
         let mut target = Target::of(commit);
+        target.commits = facts.pushes.iter().rev().flat_map(|push| push.commits.clone()).collect();
         for (component, expected) in images {
             let image = expected.image;
             self.image(release, &image.repository, &image.digest).await?;
@@ -98,6 +103,7 @@ impl ClaimRelease<'_> {
         release: &ReleaseId,
     ) -> Result<Target, ClaimReleaseError> {
         let mut target = Target::of(commit);
+        target.commits = self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default();
         for component in self.pipeline.components.iter() {
             let Some(tag) = tags.get(&component.name) else { continue };
             let repository = &component.repository;

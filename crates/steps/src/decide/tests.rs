@@ -40,7 +40,8 @@ impl World {
             moved: Vec::new(),
         };
         let notice = NewNotice::new(approval.asked_at, moved);
-        let new = NewApproval { approval: &approval, token: &token("token-1"), notice: &notice };
+        let new =
+            NewApproval { approval: &approval, token: &token("token-1"), replaces: None, notice: &notice };
         assert!(matches!(store.ask(&new).await, Ok(Asked::Now)));
         let clock = FakeClock::at("2026-11-21T12:30:00Z");
         Self { store, tokens: FakeTokens::default(), clock, approval }

@@ -3,11 +3,14 @@
 //! Every event writes its fact first and looks at all facts afterwards, with consistent reads: whoever comes last sees
 //! everything, so a release is started however events are ordered, and only once, because its execution has one name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gantry_domain::candidate::{CandidateFacts, ImageFact, Missing, PushFact, Readiness, readiness};
+use futures::future::try_join;
+use gantry_domain::candidate::{
+    CandidateFacts, ExpectedImage, ImageFact, Missing, PushFact, Readiness, readiness,
+};
 use gantry_domain::claim::release_id;
-use gantry_domain::names::{CommitPrefix, CommitSha, NameError, ReleaseId};
+use gantry_domain::names::{CommitPrefix, CommitSha, ComponentName, NameError, ReleaseId};
 use gantry_domain::pipeline::Pipeline;
 use serde_json::json;
 
@@ -15,7 +18,7 @@ use crate::ports::store::{Candidates, Releases};
 use crate::ports::{PortError, StartRelease, Started};
 
 /// How far back along the branch an overtaken commit is looked for.
-const LONGEST_CHAIN: usize = 50;
+pub(crate) const LONGEST_CHAIN: usize = 50;
 
 /// What looking at a commit came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +68,17 @@ pub async fn gather(
         {
             break;
         }
-        for image in candidates.images(&pipeline.name, &commit).await? {
+        let (images, workflows) = try_join(
+            candidates.images(&pipeline.name, &commit),
+            candidates.workflows(&pipeline.name, &commit),
+        )
+        .await?;
+        for image in images {
             if is_unambiguous(pipeline, candidates, &image).await? {
                 facts.images.push(image);
             }
         }
-        facts.workflows.extend(candidates.workflows(&pipeline.name, &commit).await?);
+        facts.workflows.extend(workflows);
         next.clone_from(&push.before);
         facts.pushes.push(push);
     }
@@ -78,7 +86,7 @@ pub async fn gather(
 }
 
 /// The push of a commit, to the released branch if there was one.
-async fn push_of(
+pub(crate) async fn push_of(
     pipeline: &Pipeline,
     candidates: &dyn Candidates,
     commit: &CommitSha,
@@ -111,26 +119,59 @@ fn malformed(source: NameError) -> PortError {
     PortError::Malformed { call: "reading a commit".to_owned(), source: Box::new(source) }
 }
 
+/// What is ready of a commit without what a newer push has overtaken: images that the release brings. Empty: all of it
+/// was overtaken, and nothing is lost by skipping the commit.
+pub(crate) async fn not_overtaken(
+    pipeline: &Pipeline,
+    releases: &dyn Releases,
+    facts: &CandidateFacts,
+    images: BTreeMap<ComponentName, ExpectedImage>,
+) -> Result<BTreeMap<ComponentName, ExpectedImage>, PortError> {
+    let mut left = BTreeMap::new();
+    for (component, expected) in images {
+        let source = facts.pushes.iter().find(|push| push.commit == expected.commit);
+        if releases.newest_push(&pipeline.name, &component).await? <= source.map(|push| push.pushed_at) {
+            left.insert(component, expected);
+        }
+    }
+    Ok(left)
+}
+
 impl Intake<'_> {
     /// Starts the commit's release if everything it needs is there, or that of the newest commit after it that now has
     /// everything: what a later push waited for may have come with this one.
     pub async fn look_at(&self, commit: &CommitSha) -> Result<Looked, PortError> {
-        for newer in self.newer(commit).await? {
-            if let Looked::Started(release) = self.look_at_one(&newer).await? {
-                return Ok(Looked::Started(release));
-            }
+        if self.releases.claimed(&self.pipeline.name, commit).await?.is_some() {
+            return Ok(Looked::StartedBefore);
         }
-        self.look_at_one(commit).await
+        let mut facts = self.facts_of_branch().await?;
+        if !facts.pushes.iter().any(|push| push.commit == *commit) {
+            let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
+            return self.judge(commit, &facts).await;
+        }
+        loop {
+            let Some(newest) = facts.pushes.first().map(|push| push.commit.clone()) else {
+                return Ok(Looked::StartedBefore);
+            };
+            let looked = self.judge(&newest, &facts).await?;
+            if newest == *commit || matches!(looked, Looked::Started(_)) {
+                return Ok(looked);
+            }
+            facts.pushes.remove(0);
+        }
     }
 
-    /// Looks at the branch as a whole: the newest of these commits that has everything is started. Those before it are
-    /// contained in it, so they are not looked at; nor are any, once one of them is found to be started.
-    pub async fn look_at_branch(&self, chain: &[CommitSha]) -> Result<Option<ReleaseId>, PortError> {
-        for commit in chain {
-            match self.look_at_one(commit).await? {
+    /// Looks at the branch as a whole: the newest of its unclaimed pushes that has everything is started. Those before it
+    /// are contained in it, so they are not looked at; nor are any, once one of them is found to be started.
+    pub async fn look_at_branch(&self) -> Result<Option<ReleaseId>, PortError> {
+        let mut facts = self.facts_of_branch().await?;
+        while let Some(newest) = facts.pushes.first().map(|push| push.commit.clone()) {
+            match self.judge(&newest, &facts).await? {
                 Looked::Started(release) => return Ok(Some(release)),
                 Looked::StartedBefore => return Ok(None),
-                Looked::Overtaken | Looked::Waiting(_) | Looked::Ignored(_) => {}
+                Looked::Overtaken | Looked::Waiting(_) | Looked::Ignored(_) => {
+                    facts.pushes.remove(0);
+                }
             }
         }
         Ok(None)
@@ -139,36 +180,29 @@ impl Intake<'_> {
     /// Pushes of the released branch, newest first, from the last one that was heard of back to the last one before it
     /// that a release has claimed.
     pub async fn branch(&self) -> Result<Vec<CommitSha>, PortError> {
+        Ok(self.facts_of_branch().await?.pushes.into_iter().map(|push| push.commit).collect())
+    }
+
+    async fn facts_of_branch(&self) -> Result<CandidateFacts, PortError> {
         let branch = &self.pipeline.source.branch;
-        let Some(head) = self.candidates.newest_push(&self.pipeline.name, branch).await? else {
-            return Ok(Vec::new());
-        };
-        let facts = gather(self.pipeline, self.candidates, self.releases, &head.commit).await?;
-        Ok(facts.pushes.into_iter().map(|push| push.commit).collect())
+        match self.candidates.newest_push(&self.pipeline.name, branch).await? {
+            Some(head) => gather(self.pipeline, self.candidates, self.releases, &head.commit).await,
+            None => Ok(CandidateFacts::default()),
+        }
     }
 
-    /// Pushes that came after a commit on the released branch and that no release has claimed, newest first.
-    async fn newer(&self, commit: &CommitSha) -> Result<Vec<CommitSha>, PortError> {
-        let chain = self.branch().await?;
-        let at = chain.iter().position(|newer| newer == commit).unwrap_or(0);
-        Ok(chain.into_iter().take(at).collect())
-    }
-
-    async fn look_at_one(&self, commit: &CommitSha) -> Result<Looked, PortError> {
+    /// Starts the commit's release if its facts allow it.
+    async fn judge(&self, commit: &CommitSha, facts: &CandidateFacts) -> Result<Looked, PortError> {
         if self.releases.claimed(&self.pipeline.name, commit).await?.is_some() {
             return Ok(Looked::StartedBefore);
         }
-        let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
-        let images = match readiness(self.pipeline, &facts) {
+        let images = match readiness(self.pipeline, facts) {
             Readiness::Ready { images } => images,
             Readiness::Waiting { missing } => return Ok(Looked::Waiting(missing)),
             Readiness::Ignored { why } => return Ok(Looked::Ignored(why.to_string())),
         };
-        let pushed_at = facts.pushes.first().map(|push| push.pushed_at);
-        for component in images.keys() {
-            if self.releases.newest_push(&self.pipeline.name, component).await? > pushed_at {
-                return Ok(Looked::Overtaken);
-            }
+        if not_overtaken(self.pipeline, self.releases, facts, images).await?.is_empty() {
+            return Ok(Looked::Overtaken);
         }
         let release = release_id(self.pipeline, commit, 1).map_err(malformed)?;
         match self.start.start(release.as_str(), &json!({"commit": commit})).await? {

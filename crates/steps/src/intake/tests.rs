@@ -149,6 +149,14 @@ impl World {
 
     /// What a release does with a commit.
     async fn claims(&self, commit: char) {
+        self.claims_those(commit, |_| true).await;
+    }
+
+    async fn claims_only(&self, commit: char, component: &str) {
+        self.claims_those(commit, |name| name == component).await;
+    }
+
+    async fn claims_those(&self, commit: char, brings: impl Fn(&str) -> bool) {
         let release = given::release(&self.pipeline, commit, "2026-11-21T12:00:01Z");
         let started = Notice::Started {
             commit: release.commit.clone(),
@@ -158,8 +166,12 @@ impl World {
             undoes: None,
         };
         let notice = NewNotice::new(release.claimed_at, started);
-        let pushed: Vec<_> =
-            release.components.keys().map(|component| (component.clone(), release.claimed_at)).collect();
+        let pushed: Vec<_> = release
+            .components
+            .keys()
+            .map(|component| (component.clone(), release.claimed_at))
+            .filter(|(component, _)| brings(component.as_str()))
+            .collect();
         let claim = NewClaim {
             pipeline: &self.pipeline.name,
             release: &release,
@@ -270,6 +282,64 @@ async fn t13_a_commit_that_a_newer_release_overtook_is_skipped() {
     let looked = world.image(BACKEND, &format!("sha-{}", "a".repeat(40)), 1).await.unwrap();
     assert_eq!(looked, EcrIntakeOutput::Kept(Looked::Overtaken));
     assert_eq!(world.started(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn t13_a_push_that_is_heard_of_after_its_successor_is_older_all_the_same() {
+    // The successor was released before the earlier push was heard of: that one is skipped.
+    let late = World::new();
+    late.happens("c", &push('c', Some('b'), &["backend/x.rb"])).await.unwrap();
+    late.claims('c').await;
+    let before = push_time(&late, 'c').await;
+    late.clock.pass(std::time::Duration::from_secs(3600));
+    for (number, (commit, parent)) in [('b', 'a'), ('a', '0')].into_iter().enumerate() {
+        let event = push(commit, Some(parent), &["backend/x.rb"]);
+        late.happens(&format!("late-{number}"), &event).await.unwrap();
+        late.happens(&format!("green-{number}"), &success("backend", commit)).await.unwrap();
+        late.happens(&format!("image-{number}"), &image(BACKEND, commit, 1)).await.unwrap();
+        assert!(push_time(&late, commit).await < before);
+    }
+    let main = BranchName::new("main").unwrap();
+    let head = Candidates::newest_push(&late.store, &late.pipeline.name, &main).await.unwrap();
+    assert_eq!(head.unwrap().commit, given::commit('c'));
+    assert_eq!(late.started(), Vec::<String>::new());
+
+    // Neither was released yet: the successor is not taken for the older one.
+    let swapped = World::new();
+    swapped.happens("b", &push('b', Some('a'), &["backend/x.rb"])).await.unwrap();
+    swapped.clock.pass(std::time::Duration::from_secs(1));
+    let events = [
+        push('a', None, &["backend/x.rb"]),
+        success("backend", 'a'),
+        success("backend", 'b'),
+        image(BACKEND, 'b', 2),
+    ];
+    swapped.all_happen(&events).await;
+    assert_eq!(swapped.started(), ["exchange-bbbbbbbbbbbb-1"]);
+}
+
+/// When a commit was pushed, as it is kept.
+async fn push_time(world: &World, commit: char) -> jiff::Timestamp {
+    let prefix = CommitPrefix::new(commit.to_string().repeat(40)).unwrap();
+    world.store.pushes(&world.pipeline.name, &prefix).await.unwrap()[0].pushed_at
+}
+
+#[tokio::test]
+async fn t13_what_nobody_overtook_of_an_older_commit_is_still_released() {
+    let world = World::new();
+    world
+        .all_happen(&[
+            push('a', None, &["backend/x.rb", "client/y.tsx"]),
+            success("backend", 'a'),
+            success("client", 'a'),
+            image(BACKEND, 'a', 1),
+        ])
+        .await;
+    world.clock.pass(std::time::Duration::from_secs(60));
+    world.claims_only('b', "backend").await;
+    assert_eq!(world.started(), Vec::<String>::new());
+    world.happens("image", &image(CLIENT, 'a', 2)).await.unwrap();
+    assert_eq!(world.started(), ["exchange-aaaaaaaaaaaa-1"]);
 }
 
 #[tokio::test]

@@ -2,11 +2,15 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gantry_domain::ErrorName;
-use gantry_domain::names::{ExecutionArn, StageName};
+use gantry_domain::lock::{Lock, Waiter};
+use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
 use gantry_domain::notice::Notice;
+use jiff::Timestamp;
 
+use crate::StepError as _;
 use crate::acquire_lock::{AcquireLock, AcquireLockInput};
-use crate::ports::store::{Fenced, Locks};
+use crate::ports::store::{Fenced, Locks, NewNotice, StoredLock, StoredWaiter, Taken};
+use crate::ports::{PortError, TaskToken};
 use crate::release_lock::{ReleaseLock, ReleaseLockInput};
 use crate::testing::given::{self, execution, release_id, token};
 use crate::testing::{FakeClock, FakeTokens, Fault, MemoryStore};
@@ -197,4 +201,115 @@ async fn t20_a_kept_lock_is_not_released_and_waiters_read_why() {
         panic!("the waiter is told")
     };
     assert_eq!(held_by, "one (kept: web never started)");
+}
+
+#[tokio::test]
+async fn a_state_that_runs_again_while_the_lock_is_handed_to_its_earlier_run_is_answered() {
+    for seed in 0..200 {
+        let world = World::new();
+        world.acquire("one").await;
+        world.store.faults.plan("wait", Fault::AnswerLost);
+        world.try_acquire("two", "first-token").await.unwrap_err();
+        world.store.faults.shuffle(seed);
+        let (again, released) =
+            futures::join!(world.try_acquire("two", "second-token"), world.release("one"));
+        again.unwrap();
+        assert!(released, "seed {seed}");
+        assert_eq!(world.owner().await, Some(execution("two")), "seed {seed}");
+        let told = world.tokens.succeeded();
+        assert!(told.iter().any(|token| token == "second-token"), "seed {seed}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn t08_an_owner_that_was_left_in_the_queue_does_not_get_the_lock_back() {
+    let world = World::new();
+    world.acquire("one").await;
+    world.acquire("two").await;
+    // As when it queued, found the lock free after all, and another had queued before it.
+    let stage = world.stage.clone();
+    let held_by = "nobody".to_owned();
+    let left = Waiter {
+        stage: stage.clone(),
+        execution: execution("one"),
+        release: release_id("one"),
+        since: "2026-11-21T12:01:00Z".parse().unwrap(),
+    };
+    let notice = NewNotice::new(left.since, Notice::WaitingForLock { stage, held_by });
+    world.store.wait(&left, &token("stale"), &notice).await.unwrap();
+    assert!(world.release("one").await);
+    assert_eq!((world.owner().await, world.queue().await), (Some(execution("two")), vec![]));
+    assert!(world.release("two").await);
+    assert_eq!(world.owner().await, None);
+}
+
+/// Locks whose rows are never passed on: somebody else always changes them first.
+struct Restless<'a>(&'a MemoryStore);
+
+#[async_trait::async_trait]
+impl Locks for Restless<'_> {
+    async fn read(&self, stage: &StageName) -> Result<Option<StoredLock>, PortError> {
+        self.0.read(stage).await
+    }
+    async fn take(&self, lock: &Lock, token: &TaskToken) -> Result<Taken, PortError> {
+        self.0.take(lock, token).await
+    }
+    async fn answered(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<(), PortError> {
+        Locks::answered(self.0, stage, owner, token).await
+    }
+    async fn record_rollout(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        rollout: &ExecutionArn,
+    ) -> Result<Fenced, PortError> {
+        self.0.record_rollout(stage, owner, rollout).await
+    }
+    async fn record_task(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        task: &TaskArn,
+    ) -> Result<Fenced, PortError> {
+        self.0.record_task(stage, owner, task).await
+    }
+    async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError> {
+        self.0.keep(stage, owner, reason).await
+    }
+    async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
+        self.0.wait(waiter, token, notice).await
+    }
+    async fn waiters(&self, stage: &StageName) -> Result<Vec<StoredWaiter>, PortError> {
+        self.0.waiters(stage).await
+    }
+    async fn leave(&self, waiter: &Waiter) -> Result<(), PortError> {
+        self.0.leave(waiter).await
+    }
+    async fn free(&self, _: &StageName, _: &ExecutionArn) -> Result<Fenced, PortError> {
+        Ok(Fenced::Lost)
+    }
+    async fn pass(
+        &self,
+        _: Option<&ExecutionArn>,
+        _: &StoredWaiter,
+        _: Timestamp,
+    ) -> Result<Fenced, PortError> {
+        Ok(Fenced::Lost)
+    }
+}
+
+#[tokio::test]
+async fn t08_a_lock_that_could_not_be_passed_on_is_not_called_released() {
+    let world = World::new();
+    world.acquire("one").await;
+    let World { store, tokens, clock, .. } = &world;
+    let pass = crate::pass_lock::PassLock { locks: &Restless(store), releases: store, tokens, clock };
+    let error = pass.pass_on(&world.stage, &execution("one")).await.unwrap_err();
+    assert!(error.name().is_retryable(), "the state tries again: {error}");
+    assert_eq!(world.owner().await, Some(execution("one")));
 }

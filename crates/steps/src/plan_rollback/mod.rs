@@ -145,7 +145,7 @@ impl PlanRollback<'_> {
         let scope = StageScope::observing(stage, &release.id);
         let definitions = self.definitions(&scope, &targets).await?;
         let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
-        let observed = ObservedStage { at: self.clock.now(), services };
+        let observed = ObservedStage { at: self.clock.now(), under_lock: true, services };
         let wanted = Rollback {
             pipeline: self.pipeline,
             stage,

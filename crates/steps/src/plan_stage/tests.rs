@@ -1,3 +1,5 @@
+use gantry_domain::verified::VerifiedEntry;
+
 use super::*;
 use crate::ports::store::LogEntry;
 use crate::testing::{Fault, Road, given, road};
@@ -85,6 +87,21 @@ async fn people_whose_word_no_longer_counts_are_told_once() {
 }
 
 #[tokio::test]
+async fn people_are_asked_while_another_release_is_deployed_and_nothing_is_done_meanwhile() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.stage.somebody_deploys("web");
+    let asked = road.plan(PlanStageInput { under_lock: false, ..road.plan_input() }).await.unwrap().plan_hash;
+    let web = "web".parse().unwrap();
+    assert_eq!(road.store.baseline(&road.name(), &web).await.unwrap(), None, "half of another release");
+    let again = || PlanStageInput { approved_hash: Some(asked.clone()), ..road.plan_input() };
+    let error = road.plan(again()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::UnsupportedService, "{error}");
+    clock.pass(crate::testing::TAKES);
+    assert_eq!(road.plan(again()).await.unwrap().plan_hash, asked, "it ended as people saw it");
+}
+
+#[tokio::test]
 async fn an_approved_plan_that_is_not_recorded_is_a_contradiction() {
     let clock = road::clock();
     let road = Road::new(&clock).await;
@@ -164,4 +181,64 @@ async fn people_can_read_which_commit_runs_now() {
     };
     assert_eq!(commit("web"), Some(given::commit('a')));
     assert_eq!(commit("exchange-client-web"), None, "no tag tells");
+}
+
+/// A release claimed at that time has passed the stage with all its services.
+async fn passed(road: &Road<'_>, digit: char, claimed_at: &str, rolled_back: bool) {
+    let other = given::release(&road.pipeline, digit, claimed_at);
+    road.store.given_release(&other);
+    let entry = |component: &gantry_domain::pipeline::Component,
+                 service: &gantry_domain::names::ServiceName| {
+        VerifiedEntry {
+            stage: road.name(),
+            component: component.name.clone(),
+            service: service.clone(),
+            release: other.id.clone(),
+            commit: Some(other.commit.clone()),
+            digest: given::digest(digit),
+            task_definition: given::task_definition(service.as_str(), 2),
+            at: road.clock.now(),
+            rolled_back,
+        }
+    };
+    let services = road.pipeline.components.iter();
+    let entries: Vec<VerifiedEntry> = services
+        .flat_map(|component| component.services().map(move |service| entry(component, service)))
+        .collect();
+    let notice = Notice::StageVerified {
+        stage: road.name(),
+        deployed: Vec::new(),
+        unchanged: Vec::new(),
+        passed: Vec::new(),
+    };
+    road.store.record(&other.id, &entries, &NewNotice::new(road.clock.now(), notice)).await.unwrap();
+}
+
+#[tokio::test]
+async fn t13_a_release_is_not_deployed_over_one_that_was_claimed_later() {
+    for under_lock in [false, true] {
+        let clock = road::clock();
+        let road = Road::new(&clock).await;
+        passed(&road, 'c', "2026-11-21T11:59:30Z", false).await;
+        let error = road.plan(PlanStageInput { under_lock, ..road.plan_input() }).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::ReleaseAlreadyClaimed);
+        let words = error.to_string();
+        assert!(words.starts_with("exchange-cccccccccccc-1 was claimed later"), "{words}");
+        let web = "web".parse().unwrap();
+        assert_eq!(road.store.baseline(&road.name(), &web).await.unwrap(), None, "nothing is noted");
+    }
+}
+
+#[tokio::test]
+async fn t13_a_release_is_deployed_over_earlier_ones_itself_and_what_was_rolled_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    passed(&road, 'a', "2026-11-21T11:58:00Z", false).await;
+    road.plan(road.plan_input()).await.unwrap();
+    clock.pass(std::time::Duration::from_secs(1));
+    passed(&road, 'b', "2026-11-21T11:59:00Z", false).await;
+    road.plan(road.plan_input()).await.unwrap();
+    clock.pass(std::time::Duration::from_secs(1));
+    passed(&road, 'c', "2026-11-21T11:59:30Z", true).await;
+    road.plan(road.plan_input()).await.unwrap();
 }

@@ -1,8 +1,12 @@
 //! Executions of the release machine, and the states of them that wait for an answer.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use gantry_domain::ErrorName;
 use gantry_domain::names::ExecutionArn;
+use gantry_domain::verdict::deadline;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,10 +56,19 @@ pub enum ExecutionState {
     Gone,
 }
 
+/// So long after it was seen at work, an execution that is not known may only not be known yet.
+const UNSEEN: Duration = Duration::from_secs(5 * 60);
+
 impl ExecutionState {
     /// Can it still do something?
     pub fn is_running(self) -> bool {
         self == Self::Running
+    }
+
+    /// Can an execution that was seen at work at that time still do something? Step Functions describes executions as of
+    /// a moment ago.
+    pub fn may_go_on(self, seen: Timestamp, now: Timestamp) -> bool {
+        self.is_running() || (self == Self::Gone && now < deadline(seen, UNSEEN))
     }
 }
 

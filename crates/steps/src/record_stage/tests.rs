@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use gantry_domain::ErrorName;
 use gantry_domain::names::{PlanHash, ServiceName};
 use gantry_domain::notice::Notice;
@@ -7,6 +9,8 @@ use gantry_domain::release::Release;
 use super::{RecordStage, RecordStageError, RecordStageInput};
 use crate::StepError as _;
 use crate::ports::store::{Plans, Verified};
+use crate::ports::{DeployStage as _, StageScope};
+use crate::rollout::RELEASE;
 use crate::testing::given::{self, component, digest, stage};
 use crate::testing::{FakeClock, FakeStage, Fault, MemoryStore};
 
@@ -29,6 +33,13 @@ impl<'a> World<'a> {
         let plan = given::plan(&pipeline, &release, "preproduction", &["backend"], '0');
         let hash = store.put(&plan).await.unwrap();
         let stage = FakeStage::running(&pipeline, &digest('a'), clock);
+        let scope = StageScope::deploying_plan(&plan.terms);
+        let tags = BTreeMap::from([(RELEASE.to_owned(), release.id.to_string())]);
+        for service in pipeline.component(&component("backend")).unwrap().services() {
+            let body = stage.definition(&given::task_definition(service.as_str(), 1)).body;
+            let ours = stage.register_task_definition(&scope, &body, &tags).await.unwrap();
+            stage.update_service(&scope, service, &ours).await.unwrap();
+        }
         Self { pipeline, store, stage, clock, release, hash }
     }
 
@@ -64,7 +75,9 @@ async fn every_service_gets_its_row_those_that_did_not_change_too() {
             let row = world.store.newest(&stage, &component.name, service).await.unwrap().unwrap();
             assert_eq!(row.digest, digest('a'));
             assert_eq!(row.commit, Some(world.release.commit.clone()));
-            assert_eq!(row.task_definition, given::task_definition(service.as_str(), 1), "what it runs");
+            let revision = if component.name.as_str() == "backend" { 2 } else { 1 };
+            let runs = given::task_definition(service.as_str(), revision);
+            assert_eq!(row.task_definition, runs, "what it runs");
         }
     }
     let told = world.store.notices(&world.release.id);
@@ -105,4 +118,29 @@ async fn a_service_that_runs_nothing_records_nothing() {
     assert_eq!(error.name(), ErrorName::UnsupportedService);
     assert!(error.to_string().contains("sidekiq"), "{error}");
     assert_eq!(world.rows("backend").await, 0);
+}
+
+#[tokio::test]
+async fn t09_what_somebody_else_deployed_after_the_verdict_is_not_called_verified() {
+    for service in ["sidekiq", "exchange-client-web"] {
+        let clock = clock();
+        let world = World::new(&clock).await;
+        world.stage.somebody_deploys(service);
+        let error = world.run(&world.hash, "preproduction").await.unwrap_err();
+        assert!(error.to_string().contains(service), "{error}");
+        assert_eq!((world.rows("backend").await, world.rows("client").await), (0, 0));
+        assert!(world.store.notices(&world.release.id).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn t09_what_was_told_as_verified_stays_so_when_somebody_deploys_before_the_answer_arrives() {
+    let clock = clock();
+    let world = World::new(&clock).await;
+    world.store.faults.plan("record_verified", Fault::AnswerLost);
+    world.run(&world.hash, "preproduction").await.unwrap_err();
+    world.stage.somebody_deploys("sidekiq");
+    world.run(&world.hash, "preproduction").await.unwrap();
+    assert_eq!((world.rows("backend").await, world.rows("client").await), (4, 1));
+    assert_eq!(world.store.notices(&world.release.id).len(), 1);
 }

@@ -10,7 +10,7 @@ use super::RolloutError;
 use crate::ports::{DeployStage, ObserveStage, StageScope};
 
 /// Tags of task definitions that Gantry registers. `CONTENT` finds one again whose registration was not answered.
-const RELEASE: &str = "gantry:release";
+pub(crate) const RELEASE: &str = "gantry:release";
 const PLAN: &str = "gantry:plan";
 const CONTENT: &str = "gantry:content";
 

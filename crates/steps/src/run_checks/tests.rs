@@ -67,6 +67,31 @@ async fn a_call_returns_in_time_and_the_next_one_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn an_interval_that_is_longer_than_a_call_is_kept_all_the_same() {
+    let clock = road::clock();
+    let mut road = Road::new(&clock).await;
+    let gantry_domain::pipeline::CheckKind::Http(http) = &mut road.pipeline.stages[0].checks[0].kind else {
+        panic!("not an HTTP check")
+    };
+    http.interval = Duration::from_secs(60);
+    let probe = FakeProbe::answering([answered(503, ""), answered(200, OK)]);
+    let before = clock.now();
+    let mut given = input(&road).await;
+    for _ in 0..20 {
+        let call = clock.now();
+        let output = run(&road, &probe, given.clone()).await;
+        assert!(clock.now().duration_since(call).as_secs() <= 40, "its function is stopped");
+        given.progress = Some(output.progress);
+        if output.verdict != VerdictWord::Pending {
+            assert_eq!(output.verdict, VerdictWord::Good);
+            break;
+        }
+    }
+    assert_eq!(probe.asked().len(), 4, "one bad, three good");
+    assert_eq!(clock.now().duration_since(before).as_secs(), 3 * 60);
+}
+
+#[tokio::test]
 async fn t36_an_address_that_may_not_be_asked_fails_at_once() {
     let clock = road::clock();
     let road = Road::new(&clock).await;

@@ -52,7 +52,8 @@ impl World {
                 moved: vec![],
             },
         );
-        let new = NewApproval { approval: &approval, token: &token("the-token"), notice: &notice };
+        let new =
+            NewApproval { approval: &approval, token: &token("the-token"), replaces: None, notice: &notice };
         world.store.ask(&new).await.unwrap();
         world
     }

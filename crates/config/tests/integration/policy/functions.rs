@@ -173,6 +173,31 @@ fn each_table_is_written_by_those_who_must() {
 }
 
 #[test]
+fn logs_and_executions_are_looked_at_by_those_who_must() {
+    let roles = Roles::of_exchange();
+    let query = call("dynamodb:Query", table("releases"));
+    let no_query = [
+        "acquire-lock",
+        "read-decision",
+        "release-lock",
+        "run-checks",
+        "slack-interactions",
+        "start-deployments",
+        "start-task",
+        "watch-task",
+        "watch-wave",
+    ];
+    assert_eq!(those(|function| !roles.allows(function, &query)), no_query);
+    let execution = |machine: &str| {
+        let arn = format!("arn:aws:states:us-west-2:111122223333:execution:gantry-exchange-{machine}:x");
+        call("states:DescribeExecution", arn)
+    };
+    let sees = |machine: &str| those(|function| roles.allows(function, &execution(machine)));
+    assert_eq!(sees("release"), ["ask-approval", "claim-release", "sweep"]);
+    assert_eq!(sees("rollout"), [""; 0]);
+}
+
+#[test]
 fn each_secret_is_read_by_those_who_must() {
     let roles = Roles::of_exchange();
     for (name, readers) in [

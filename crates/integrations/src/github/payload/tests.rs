@@ -101,6 +101,7 @@ fn what_a_push_changed_is_unclear_where_its_list_may_be_too_short() {
         pushed(&payload).changes
     };
     let long: Vec<String> = (0..=PATHS_CUT).map(|n| format!("backend/{n}.rb")).collect();
+    let deep: Vec<String> = (0..1_000).map(|n| format!("{}{n}", "folder/".repeat(60))).collect();
     let cut: Vec<Value> = (0..COMMITS_CUT).map(|_| commit(AFTER, &["docs/x.md"])).collect();
     for (what, changes) in [
         ("forced", with("/forced", json!(true))),
@@ -112,6 +113,7 @@ fn what_a_push_changed_is_unclear_where_its_list_may_be_too_short() {
         ("a commit without lists", with("/commits/0/added", json!(null))),
         ("a merge, which lists nothing", with("/commits/0/modified", json!([]))),
         ("too many paths", with("/commits/0/modified", json!(long))),
+        ("more bytes of paths than a row holds", with("/commits/0/modified", json!(deep))),
     ] {
         assert_eq!(changes, ChangedPaths::Unclear, "{what}");
     }

@@ -6,6 +6,7 @@ use crate::aws::AwsError;
 use crate::ecs::answers::{self, Stamp};
 use crate::ecs::input::{page, some_texts, text, texts};
 use crate::ecs::model::{DeploymentStatus, Service, ServiceKey, World};
+use crate::ecs::words;
 use crate::ecs::world::invalid;
 
 pub(super) fn list(world: &World, input: &Value) -> Result<Value, AwsError> {
@@ -79,7 +80,7 @@ pub(super) fn stop(world: &mut World, input: &Value) -> Result<Value, AwsError> 
         }
         None => return Err(conflict("The service deployment can not be stopped.")),
     }
-    if !world.request_rollback(&key, index, "Service deployment was stopped by StopServiceDeployment.") {
+    if !world.request_rollback(&key, index, words::STOPPED_BY_HAND) {
         return Err(conflict("There is no previous service revision to roll back to."));
     }
     world.settle(&key);

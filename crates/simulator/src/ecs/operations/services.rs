@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::aws::AwsError;
 use crate::ecs::answers;
 use crate::ecs::deployments::differ_in_tasks;
+use crate::ecs::early::check_configuration;
 use crate::ecs::input::{count, includes, page, some_texts, text, texts};
 use crate::ecs::model::{DefinitionKey, World};
 use crate::ecs::world::invalid;
@@ -125,11 +126,6 @@ fn merged_settings(before: &Map<String, Value>, input: &Value) -> Result<Map<Str
     for (name, value) in given {
         configuration[name.as_str()] = value.clone();
     }
-    let percent = |name: &str| configuration.get(name).and_then(Value::as_i64);
-    if percent("minimumHealthyPercent") == Some(100) && percent("maximumPercent") == Some(100) {
-        return Err(invalid(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
-        ));
-    }
+    check_configuration(configuration)?;
     Ok(settings)
 }

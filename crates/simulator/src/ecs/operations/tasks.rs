@@ -33,11 +33,24 @@ pub(super) fn run(world: &mut World, input: &Value) -> Result<Value, AwsError> {
         return Ok(started(world, &known.tasks));
     }
     let order = order(world, input, &cluster)?;
-    let serials: Vec<u64> = (0..number).map(|_| world.start_task(order.clone())).collect();
-    if let Some(token) = token {
+    let (mut serials, mut failures) = (Vec::new(), Vec::new());
+    for _ in 0..number {
+        let ordinal = world.runs.entry(order.definition.clone()).or_default();
+        *ordinal += 1;
+        let order = TaskOrder { ordinal: *ordinal, ..order.clone() };
+        let task = world.draft(order);
+        match world.shortage(&task) {
+            None => serials.push(world.place(task)),
+            Some(shortage) => failures.push(json!({"reason": shortage.failure()})),
+        }
+    }
+    // A call that started nothing may be made again with its token.
+    if let Some(token) = token.filter(|_| !serials.is_empty()) {
         world.run_tokens.insert(token, RunToken { input: input.clone(), tasks: serials.clone() });
     }
-    Ok(started(world, &serials))
+    let mut answer = started(world, &serials);
+    answer["failures"] = failures.into();
+    Ok(answer)
 }
 
 fn started(world: &World, serials: &[u64]) -> Value {
@@ -73,6 +86,7 @@ fn order(world: &World, input: &Value, cluster: &str) -> Result<TaskOrder, AwsEr
     Ok(TaskOrder {
         cluster: cluster.to_owned(),
         owner: Owner::Caller { group, started_by: text(input, "startedBy").map(str::to_owned) },
+        ordinal: 0,
         definition: DefinitionKey { family, revision: definition.revision },
         digests: BTreeMap::new(),
         launch_type: launch_type.to_owned(),

@@ -162,6 +162,42 @@ impl Stage {
         .take()
     }
 
+    /// Pushes a version that behaves so, registers it and lets `web` run it. Returns the definition's ARN.
+    pub(super) fn deploy(&mut self, version: &str, behaviour: &[(&str, &str)]) -> String {
+        self.push(version, behaviour);
+        let definition = self.register("web", version, json!({}));
+        self.update("web", &definition);
+        definition
+    }
+
+    /// Changes members of `web`'s deployment configuration.
+    pub(super) fn configure(&self, configuration: Value) {
+        self.ecs.somebody_configures(CLUSTER, "web", configuration).unwrap();
+    }
+
+    /// The statuses of `web`'s service deployments, newest first.
+    pub(super) fn statuses(&self) -> Vec<String> {
+        let list = self.ask("ListServiceDeployments", json!({"cluster": CLUSTER, "service": "web"}));
+        let list = list["serviceDeployments"].as_array().unwrap();
+        list.iter().map(|deployment| deployment["status"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The lines of `web`'s event log that contain a text, oldest first.
+    pub(super) fn lines(&self, text: &str) -> Vec<String> {
+        let events = self.service("web")["events"].take();
+        let lines = events.as_array().unwrap().iter().rev();
+        let lines = lines.map(|event| event["message"].as_str().unwrap().to_owned());
+        lines.filter(|line| line.contains(text)).collect()
+    }
+
+    /// `web`'s tasks that are stopped or asked to, in full, oldest first.
+    pub(super) fn stopped(&self) -> Vec<Value> {
+        let list = json!({"cluster": CLUSTER, "serviceName": "web", "desiredStatus": "STOPPED"});
+        let arns = self.ask("ListTasks", list)["taskArns"].take();
+        let tasks = self.ask("DescribeTasks", json!({"cluster": CLUSTER, "tasks": arns}))["tasks"].take();
+        tasks.as_array().unwrap().clone()
+    }
+
     /// How many tasks of each version are in which status, as `1 RUNNING x2`.
     pub(super) fn tasks(&self, name: &str) -> Vec<String> {
         let mut counts = BTreeMap::<String, usize>::new();

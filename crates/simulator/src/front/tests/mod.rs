@@ -2,6 +2,7 @@
 
 mod authorization;
 mod door;
+mod script;
 mod signature;
 mod sts;
 mod support;

@@ -25,6 +25,8 @@ pub struct NewApproval<'a> {
     pub approval: &'a Approval,
     /// The token of the state that waits.
     pub token: &'a TaskToken,
+    /// The question about the same plan that this one takes the place of.
+    pub replaces: Option<&'a ApprovalId>,
     /// What people are asked.
     pub notice: &'a NewNotice,
 }
@@ -53,7 +55,7 @@ pub trait Approvals: Send + Sync {
     /// The approval of that id.
     async fn find(&self, id: &ApprovalId) -> Result<Option<StoredApproval>, PortError>;
 
-    /// What a release asked about a plan in a stage.
+    /// What a release asked last about a plan in a stage.
     async fn of_plan(
         &self,
         release: &ReleaseId,
@@ -61,7 +63,7 @@ pub trait Approvals: Send + Sync {
         plan: &PlanHash,
     ) -> Result<Option<StoredApproval>, PortError>;
 
-    /// Puts a question, once for each release, stage and plan.
+    /// Puts a question, once for each release, stage and plan, or once more for the one that it replaces.
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError>;
 
     /// Notes another token for an approval (a repeated step waits with a new one) and returns it as it is then, to be

@@ -23,25 +23,22 @@ impl Approvals for MemoryStore {
     ) -> Result<Option<StoredApproval>, PortError> {
         self.faults.before("of_plan").await?;
         let state = self.state();
-        let same = |stored: &&StoredApproval| {
-            let asked = &stored.approval;
-            (&asked.release, &asked.stage, &asked.plan) == (release, stage, plan)
-        };
-        Ok(state.approvals.values().find(same).cloned())
+        let id = state.gates.get(&(release.clone(), stage.clone(), plan.clone()));
+        Ok(id.and_then(|id| state.approvals.get(id)).cloned())
     }
 
     async fn ask(&self, new: &NewApproval<'_>) -> Result<Asked, PortError> {
         self.faults.before("ask").await?;
         {
             let mut state = self.state();
-            let same = |stored: &&StoredApproval| {
-                let asked = &stored.approval;
-                (&asked.release, &asked.stage, &asked.plan)
-                    == (&new.approval.release, &new.approval.stage, &new.approval.plan)
-            };
-            if let Some(stored) = state.approvals.values().find(same) {
+            let Approval { id, release, stage, plan, .. } = new.approval.clone();
+            let gate = (release, stage, plan);
+            let before = state.gates.get(&gate);
+            if before != new.replaces {
+                let stored = before.and_then(|id| state.approvals.get(id)).unwrap();
                 return Ok(Asked::Before(Box::new(stored.clone())));
             }
+            state.gates.insert(gate, id);
             let stored =
                 StoredApproval { approval: new.approval.clone(), token: new.token.clone(), answered: false };
             state.approvals.insert(new.approval.id.clone(), stored);

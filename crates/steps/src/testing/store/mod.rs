@@ -44,6 +44,7 @@ struct State {
     undelivered: BTreeMap<ReleaseId, u32>,
     plans: BTreeMap<PlanHash, Plan>,
     approvals: BTreeMap<ApprovalId, StoredApproval>,
+    gates: BTreeMap<(ReleaseId, StageName, PlanHash), ApprovalId>,
     open: BTreeSet<ApprovalId>,
     locks: BTreeMap<StageName, StoredLock>,
     waiters: BTreeMap<StageName, Vec<StoredWaiter>>,
