@@ -32,14 +32,13 @@ fn a_backup_that_fails_ends_the_release_before_anything_is_written() -> Result<(
 }
 
 #[test]
-fn a_migration_that_fails_stops_the_rollout_and_keeps_the_stage() -> Result<()> {
+fn a_migration_that_fails_stops_the_rollout_and_nothing_needs_to_go_back() -> Result<()> {
     tell(with(&[(BACKUP, "")]), async |story| {
         let work = story.a_developer_delivers(failing(["backend"])).await?;
         let road = story.release_ends(&work).await?;
-        assert_eq!(road.end.as_deref(), Some("FailedDirty"));
+        assert_eq!(road.end.as_deref(), Some("RolledBack"));
         insta::assert_snapshot!(story.slack_says(), @"");
         assert!(!story.aws_was_asked().contains(" updates "));
-        insta::assert_snapshot!(story.lock_is_kept("preproduction").await?, @"");
         Ok(())
     })
 }
@@ -49,11 +48,14 @@ fn an_acceptance_run_that_fails_keeps_the_release_from_production() -> Result<()
     tell(with(&[(BACKUP, ""), (MIGRATION, "")]), async |story| {
         let work = story.a_developer_delivers(failing(["backend"])).await?;
         let road = story.release_ends(&work).await?;
-        assert_eq!(road.end.as_deref(), Some("FailedDirty"));
+        assert_eq!(road.end.as_deref(), Some("RolledBack"));
         insta::assert_snapshot!(story.slack_says(), @"");
         insta::assert_snapshot!(story.aws_was_asked(), @"");
-        story.lock_is_kept("preproduction").await?;
-        assert_eq!(story.verified("preproduction").await?, "");
+        let rows = story.verified("preproduction").await?;
+        assert!(
+            rows.lines().count() == 4 && rows.lines().all(|row| row.ends_with("(rolled back)")),
+            "{rows}"
+        );
         Ok(())
     })
 }
@@ -68,12 +70,11 @@ fn a_version_that_is_not_the_one_released_fails_the_stage() -> Result<()> {
         let image = PushedImage::new(repository, [work.tag()], "1.1.0", "f".repeat(40));
         story.world.simulation.ecr.push(&image)?;
         let road = story.release_ends(&work).await?;
-        assert_eq!(road.end.as_deref(), Some("FailedDirty"));
+        assert_eq!(road.end.as_deref(), Some("RolledBack"));
         let reason = story.name(&road.reason.unwrap_or_default());
         insta::assert_snapshot!(reason, @"");
         let told = story.slack_says();
-        assert!(told.contains("failed in preproduction and needs a person"), "{told}");
-        story.lock_is_kept("preproduction").await?;
+        assert!(told.contains("was rolled back in preproduction"), "{told}");
         Ok(())
     })
 }
@@ -89,10 +90,9 @@ fn an_answer_that_takes_too_long_fails_the_stage() -> Result<()> {
         let change = Change::of(["client"]).label("gantry.simulator.http.latency-ms", "400");
         let work = story.a_developer_delivers(change).await?;
         let road = story.release_ends(&work).await?;
-        assert_eq!(road.end.as_deref(), Some("FailedDirty"));
+        assert_eq!(road.end.as_deref(), Some("RolledBack"));
         let reason = road.reason.unwrap_or_default();
         assert!(reason.contains("more than 200 ms"), "{reason}");
-        story.lock_is_kept("preproduction").await?;
         story.slack_says();
         Ok(())
     })
@@ -107,10 +107,9 @@ fn t36_a_check_follows_no_redirect() -> Result<()> {
             .label("gantry.simulator.http.location", "http://169.254.169.254/latest/meta-data/");
         let work = story.a_developer_delivers(change).await?;
         let road = story.release_ends(&work).await?;
-        assert_eq!(road.end.as_deref(), Some("FailedDirty"));
+        assert_eq!(road.end.as_deref(), Some("RolledBack"));
         let reason = road.reason.unwrap_or_default();
         assert!(reason.contains("it answered status 302, not 200"), "{reason}");
-        story.lock_is_kept("preproduction").await?;
         story.slack_says();
         Ok(())
     })
