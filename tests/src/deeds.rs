@@ -199,11 +199,8 @@ impl Story {
     pub fn rolled_back_message(&self, work: &Work) -> Result<Message> {
         let short = work.short().to_owned();
         let mut messages = self.world.simulation.slack.messages().into_iter();
-        let found = messages.find(|one| {
-            one.thread_ts.is_none()
-                && one.words().contains("was rolled back in")
-                && one.words().contains(&short)
-        });
+        let found =
+            messages.find(|one| one.words().contains("*What runs in") && one.words().contains(&short));
         found.context("nobody was told of a rollback")
     }
 

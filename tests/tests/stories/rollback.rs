@@ -24,7 +24,7 @@ fn without_tasks() -> WorldOptions {
 fn with_an_impossible_production() -> WorldOptions {
     let mut options = without_tasks();
     let check = "[[checks]]\nname = \"impossible\"\nstages = [\"production\"]\nafter = \"client\"\n\n[checks.http]\nurl = \
-                 \"{client}/api/health\"\nstatus = 418\nattempts = 2\n\n# … and only what reads in production.";
+                 \"{client}/api/health\"\nstatus = 418\nattempts = 3\n\n# … and only what reads in production.";
     options.replacements.push(("# … and only what reads in production.".to_owned(), check.to_owned()));
     options
 }
@@ -39,6 +39,11 @@ fn crashing(components: [&str; 1]) -> Change {
 }
 
 const EXIT: &str = "gantry.simulator.exit-code";
+
+/// What Slack says without the details in ECS's words, which name tasks and counts that differ from world to world.
+fn in_short(told: &str) -> String {
+    told.lines().map(|line| line.split("; ").next().unwrap_or(line).to_owned() + "\n").collect()
+}
 
 /// A good release goes all the way.
 async fn good(story: &Story, component: &'static str) -> Result<Work> {
@@ -58,7 +63,7 @@ fn t19_the_first_release_ever_that_breaks_goes_back_to_what_ran_before_gantry_ca
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"), "{:?}", road.reason);
         insta::assert_snapshot!(story.aws_was_asked());
-        insta::assert_snapshot!(story.slack_says());
+        insta::assert_snapshot!(in_short(&story.slack_says()));
         insta::assert_snapshot!(story.verified("preproduction").await?);
         assert_eq!(story.runs("exchange-base-cluster-preprod2", "exchange-client-web")?, "client@c0");
         Ok(())
@@ -96,7 +101,7 @@ fn t21_production_that_breaks_late_is_put_back_in_reverse_and_holds_until_a_pers
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"), "{:?}", road.reason);
         insta::assert_snapshot!(story.aws_was_asked());
-        insta::assert_snapshot!(story.slack_says());
+        insta::assert_snapshot!(in_short(&story.slack_says()));
         insta::assert_snapshot!(story.verified("production").await?);
         assert_eq!(story.runs("exchange-base-cluster-prod2", "web")?, "backend@c0");
 
