@@ -4,6 +4,9 @@
 //! [`tell`] runs one story. What must hold after every story, whatever it was about, is in [`Story::must_be_over`]; a story
 //! that leaves something unlooked at fails. Nothing here knows how Gantry works inside: it reads Slack, the journal of
 //! the simulated AWS, tables, queues, logs and executions, as an operator could.
+//!
+//! The functions must have been built (`make build`; `make test` does). One story: `cargo test -p gantry-tests t05`. A story
+//! that fails says where everything stood; with `GANTRY_STORY_REPORT=1` every story does.
 
 mod asked;
 mod channel;

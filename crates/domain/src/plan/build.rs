@@ -248,10 +248,14 @@ impl<'a> Builder<'a> {
                 .filter(|planned| planned.component == component.name && planned.change == Change::Deploy)
                 .map(|planned| planned.service.clone())
                 .collect();
+            let name = Some(&component.name);
             if deploys.is_empty() {
+                // What is new may run already, left by a release that never passed: it still has to pass.
+                if self.released(&component.name)?.source.is_new() {
+                    self.plan_checks(name, &mut steps)?;
+                }
                 continue;
             }
-            let name = Some(&component.name);
             for (spec, purpose) in
                 [(&component.backup, TaskPurpose::Backup), (&component.migration, TaskPurpose::Migration)]
             {

@@ -147,7 +147,7 @@ fn components_go_in_order_each_with_its_tasks_waves_and_checks() {
 }
 
 #[test]
-fn a_component_that_runs_already_is_left_alone_with_its_tasks_and_checks() {
+fn a_component_that_runs_already_is_left_alone_with_its_tasks_but_still_checked() {
     let pipeline = exchange();
     let mut world = world(&pipeline);
     for name in ["web", "sidekiq", "clockwork", "kafka-consumer"] {
@@ -156,9 +156,32 @@ fn a_component_that_runs_already_is_left_alone_with_its_tasks_and_checks() {
     let plan = planned(&pipeline, &world).unwrap();
     assert_eq!(
         labels(&plan),
-        ["client: exchange-client-web", "engine: exchange-engine-app", "check acceptance"]
+        [
+            "backend: check backend-health",
+            "client: exchange-client-web",
+            "engine: exchange-engine-app",
+            "check acceptance"
+        ]
     );
     assert_eq!(plan.terms.services.len(), 6, "services that stay are in the plan too");
+}
+
+#[test]
+fn t01_what_is_new_passes_its_checks_even_where_it_runs_already() {
+    let pipeline = exchange();
+    let mut world = world(&pipeline);
+    for name in ["web", "sidekiq", "clockwork", "kafka-consumer"] {
+        up_to_date(&mut world, &pipeline, name);
+    }
+    let checked = |source: ComponentSource| {
+        let mut release = release(&pipeline);
+        release.components.get_mut(&"backend".parse().unwrap()).unwrap().source = source;
+        let plan = build(&pipeline, &pipeline.stages[0], &release, &world).unwrap();
+        labels(&plan).iter().any(|label| label.contains("backend-health"))
+    };
+    assert!(checked(ComponentSource::Built), "an earlier release may have left it there and never passed");
+    assert!(checked(ComponentSource::Named));
+    assert!(!checked(ComponentSource::Carried { stage: pipeline.stages[0].name.clone() }));
 }
 
 #[test]
@@ -182,7 +205,10 @@ fn checks_of_the_stage_run_even_when_nothing_changes() {
             up_to_date(&mut world, &pipeline, name.as_str());
         }
     }
-    assert_eq!(labels(&planned(&pipeline, &world).unwrap()), ["check acceptance"]);
+    assert_eq!(
+        labels(&planned(&pipeline, &world).unwrap()),
+        ["backend: check backend-health", "check acceptance"]
+    );
 }
 
 #[test]

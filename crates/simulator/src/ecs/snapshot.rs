@@ -71,6 +71,8 @@ pub struct DeploymentView {
     pub arn: String,
     /// Its status in AWS's word.
     pub status: String,
+    /// Why, if AWS says.
+    pub reason: Option<String>,
 }
 
 /// A task.
@@ -144,6 +146,7 @@ impl World {
         let deployment = service.deployments.last().map(|deployment| DeploymentView {
             arn: self.place.deployment(&service.cluster, &service.name, &deployment.id),
             status: deployment.status.word().into(),
+            reason: deployment.reason.clone(),
         });
         ServiceView {
             name: service.name.clone(),

@@ -93,3 +93,18 @@ async fn a_label_sends_whoever_asks_elsewhere() {
     assert_eq!(answer.status(), 302);
     assert_eq!(answer.headers()["location"], "http://169.254.169.254/latest");
 }
+
+#[tokio::test]
+async fn an_endpoint_can_flap_while_ecs_sees_a_healthy_task() {
+    let mut stage = Stage::with(ServiceSeed::new(CLUSTER, "web", "web", 1).singleton());
+    let url = serve(&stage).await;
+    stage.deploy("2", &[("http.flap-seconds", "30")]);
+    // The old task has ended after 6 seconds; the new one is RUNNING 15 seconds later, at 21.
+    let mut seen = Vec::new();
+    for second in [50, 51, 80, 81] {
+        stage.at(second);
+        seen.push(get(&url, "web/health").await.0);
+    }
+    assert_eq!(seen, [200, 503, 503, 200]);
+    assert_eq!(stage.statuses()[0], "SUCCESSFUL");
+}

@@ -44,6 +44,17 @@ fn a_deployment_stopped_while_pending_never_starts_a_task() {
 }
 
 #[test]
+fn a_deployment_that_would_be_done_while_its_stop_is_under_way_turns_back_all_the_same() {
+    let mut stage = Stage::with_web();
+    stage.deploy("2", &[]);
+    stage.at(40).ecs.somebody_stops(CLUSTER, "web").unwrap();
+    // The last old task is gone at 41, the moment at which the rollback begins.
+    assert_eq!(stage.at(41).deployment("web")["status"], "ROLLBACK_IN_PROGRESS");
+    let tasks = stage.at(200).tasks("web");
+    assert_eq!(tasks, ["1 RUNNING x2", "1 STOPPED x2", "2 STOPPED x2"]);
+}
+
+#[test]
 fn a_service_scaled_to_nothing_succeeds_with_nothing() {
     let mut before = Stage::with_web();
     before.ecs.somebody_scales(CLUSTER, "web", 0).unwrap();
@@ -82,6 +93,27 @@ fn an_alarm_turns_a_deployment_back() {
         assert_eq!(deployment["deploymentCircuitBreaker"]["status"], "MONITORING_COMPLETE");
         assert!(stage.lines("deployment failed")[0].ends_with("deployment failed: alarm detected."));
         assert_eq!(stage.at(200).service("web")["deployments"][1]["status"] == "ACTIVE", !rollback);
+    }
+}
+
+#[test]
+fn the_event_bus_hears_of_a_failed_deployment_only_with_a_breaker() {
+    for breaker in [true, false] {
+        let mut stage = Stage::with_web();
+        stage.configure(json!({
+            "deploymentCircuitBreaker": {"enable": breaker, "rollback": false},
+            "alarms": {"enable": true, "rollback": true, "alarmNames": ["web-5xx"]},
+        }));
+        stage.deploy("2", &[]);
+        stage.at(20).ecs.alarm("web-5xx", true);
+        assert_eq!(
+            stage.at(100).deployment("web")["status"],
+            "ROLLBACK_SUCCESSFUL",
+            "the alarm's own rollback"
+        );
+        let events = stage.events();
+        let failed = events.iter().filter(|event| event.detail["eventName"] == "SERVICE_DEPLOYMENT_FAILED");
+        assert_eq!(failed.count(), usize::from(breaker), "breaker {breaker}");
     }
 }
 
@@ -145,6 +177,22 @@ fn early_success_is_declared_while_the_rest_is_still_to_come() {
     blocking.deploy("2", &behaviour);
     assert_eq!(blocking.at(40).deployment("web")["status"], "IN_PROGRESS");
     assert_eq!(blocking.at(41).deployment("web")["status"], "SUCCESSFUL", "once the old tasks are gone");
+}
+
+#[test]
+fn a_rollback_is_never_declared_early() {
+    let mut stage = Stage::with_web();
+    stage.configure(json!({
+        "minimumHealthyPercent": 50, "maximumPercent": 100,
+        "earlySuccessCriteria": {"enable": true, "healthyPercent": 50, "sourceServiceRevisionCleanup": "DEFERRED"},
+    }));
+    stage.deploy("2", &[("exit-code", "1")]);
+    let status = |stage: &Stage| stage.deployment("web")["status"].as_str().unwrap().to_owned();
+    let begun = (0..300).find(|second| status(stage.at(*second)).starts_with("ROLLBACK")).unwrap();
+    assert_eq!(status(&stage), "ROLLBACK_IN_PROGRESS", "half of the old tasks are still there");
+    let ended = (begun..600).find(|second| status(stage.at(*second)) == "ROLLBACK_SUCCESSFUL").unwrap();
+    assert!(ended >= begun + 25, "a task was started again: from {begun} to {ended}");
+    assert_eq!(stage.service("web")["runningCount"], 2);
 }
 
 #[test]
