@@ -29,7 +29,7 @@ fn a_person_starts_a_release_by_commit_and_by_image() -> Result<()> {
                  What happens to it is told in this thread.
           reply: ✅ *preproduction runs the release, verified*
                  Ran it already: web, sidekiq, clockwork, kafka-consumer, exchange-client-web, exchange-engine-app
-                 Passed: acceptance
+                 Passed: backend-health, acceptance
         message: Approve for production?
                  Release `exchange-c1-2` waits for a decision before *production*.
                  *What changes in production*
@@ -41,7 +41,7 @@ fn a_person_starts_a_release_by_commit_and_by_image() -> Result<()> {
                  *1 commit*
                  • `c1` Improve backend _by_ Dana Brooks
                  *Checked before*
-                 ✅ acceptance
+                 ✅ backend-health, acceptance
                  See for yourself: <http://world/|http://world>
                  <@U0ADA>, <@U0BOB> may decide, until (a moment) · plan `…`
                  [Approve] [Reject…]
@@ -74,7 +74,7 @@ fn a_person_starts_a_release_by_commit_and_by_image() -> Result<()> {
                  How it went is told in this thread.
           reply: ✅ *preproduction runs the release, verified*
                  Ran it already: web, sidekiq, clockwork, kafka-consumer, exchange-client-web, exchange-engine-app
-                 Passed: acceptance
+                 Passed: backend-health, acceptance
         message: Approved for production
                  ✅ <@U0ADA> approved it on (a moment).
                  Release `exchange-c1-4`
@@ -88,7 +88,7 @@ fn a_person_starts_a_release_by_commit_and_by_image() -> Result<()> {
                  *1 commit*
                  • `c1` Improve backend _by_ Dana Brooks
                  *Checked before*
-                 ✅ acceptance
+                 ✅ backend-health, acceptance
                  See for yourself: <http://world/|http://world>
           reply: ✅ *production runs the release, verified*
                  Deployed: web, sidekiq, clockwork, kafka-consumer
