@@ -22,7 +22,7 @@ fn sample(field: &str) -> Value {
         "startedAt" => json!("2026-11-21T12:00:00Z"),
         "input" => json!({"commit": "aaaaaaa"}),
         "stage" => json!("production"),
-        "planHash" => json!(hash),
+        "planHash" | "failedPlan" => json!(hash),
         "underLock" => json!(true),
         "approvedHash" | "progress" | "error" | "cause" => Value::Null,
         "token" => json!("token"),
@@ -34,6 +34,7 @@ fn sample(field: &str) -> Value {
         "outcome" => {
             json!({"outcome": "failed", "wrote": false, "failedStep": 0, "reason": "why", "error": null})
         }
+        "rollback" => json!({"error": "Irreversible", "cause": "why", "outcome": null}),
         "decision" => json!({"outcome": "rejected", "by": "U0LEAD", "reason": null}),
         other => panic!("no sample for field {other}: say here what it holds"),
     }
@@ -77,6 +78,8 @@ fn every_step_reads_what_its_states_send() {
                 "WatchWave" => reads::<steps::watch_wave::WatchWaveInput>(payload),
                 "RunChecks" => reads::<steps::run_checks::RunChecksInput>(payload),
                 "RecordStage" => reads::<steps::record_stage::RecordStageInput>(payload),
+                "PlanRollback" => reads::<steps::plan_rollback::PlanRollbackInput>(payload),
+                "RecordRollback" => reads::<steps::record_rollback::RecordRollbackInput>(payload),
                 "RecordEnd" => reads::<steps::record_end::RecordEndInput>(payload),
                 other => panic!("{name} calls {other}: say here what its step reads"),
             };
@@ -107,10 +110,13 @@ fn answers(function: &str) -> BTreeSet<String> {
     let verdict = json!({"verdict": "pending", "reason": null, "progress": {"check": 0, "looked": 1, "good": 1, "trouble": null}});
     match function {
         "ClaimRelease" => of::<steps::claim_release::ClaimReleaseOutput>(
-            json!({"release": "exchange-a-1", "commit": "a".repeat(40), "stages": [], "stageCount": 0}),
+            json!({"release": "exchange-a-1", "commit": "a".repeat(40), "stages": [], "stageCount": 0, "isRollback": false}),
         ),
         "PlanStage" => of::<steps::plan_stage::PlanStageOutput>(
             json!({"planHash": hash, "steps": [], "stepCount": 0, "changes": 0, "moved": []}),
+        ),
+        "PlanRollback" => of::<steps::plan_rollback::PlanRollbackOutput>(
+            json!({"planHash": hash, "steps": [], "stepCount": 0}),
         ),
         "ReadDecision" => of::<steps::read_decision::ReadDecisionOutput>(
             json!({"outcome": "pending", "by": null, "reason": null}),

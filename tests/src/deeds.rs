@@ -190,6 +190,35 @@ impl Story {
         self.world.submit(person, REASON, reason).await?.context("no form was open")
     }
 
+    /// A person clicks a button and confirms.
+    pub async fn clicks(&self, person: &str, message: &Message, action: &str) -> Result<Answer> {
+        Ok(self.world.click(person, message, action).await?)
+    }
+
+    /// The message that tells that a commit's release was rolled back.
+    pub fn rolled_back_message(&self, work: &Work) -> Result<Message> {
+        let short = work.short().to_owned();
+        let mut messages = self.world.simulation.slack.messages().into_iter();
+        let found =
+            messages.find(|one| one.words().contains("*What runs in") && one.words().contains(&short));
+        found.context("nobody was told of a rollback")
+    }
+
+    /// The image that a service is to run, by the name it has in stories.
+    pub fn runs(&self, cluster: &str, service: &str) -> Result<String> {
+        let ecs = &self.world.simulation.ecs;
+        let call = |operation: &str, input: &Value| ecs.call_at(ecs.clock().now(), operation, input);
+        let services = call("DescribeServices", &json!({ "cluster": cluster, "services": [service] }))?;
+        let running = services["services"][0]["taskDefinition"].clone();
+        let found = call("DescribeTaskDefinition", &json!({ "taskDefinition": running }))?;
+        let image = found["taskDefinition"]["containerDefinitions"][0]["image"].as_str().unwrap_or_default();
+        let names = locked(&self.names);
+        Ok(match image.split_once('@') {
+            Some((_, digest)) => names.of_image(digest),
+            None => names.name(image),
+        })
+    }
+
     /// The question as it stands now.
     pub fn now(&self, question: &Message) -> Result<Message> {
         let found = self.world.simulation.slack.messages().into_iter().find(|one| one.ts == question.ts);

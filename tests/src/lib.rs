@@ -13,6 +13,7 @@ mod channel;
 mod closing;
 mod deeds;
 mod keys;
+mod mishaps;
 mod names;
 mod outcomes;
 mod story;

@@ -35,7 +35,8 @@ impl Story {
         let line = |row: &Row| {
             let entry = body(row);
             let image = names.of_image(entry["digest"].as_str().unwrap_or_default());
-            format!("{} {image}\n", entry["service"].as_str().unwrap_or_default())
+            let back = if row.get("rolledBack") == Some(&Value::Bool(true)) { " (rolled back)" } else { "" };
+            format!("{} {image}{back}\n", entry["service"].as_str().unwrap_or_default())
         };
         Ok(rows.iter().map(line).collect())
     }

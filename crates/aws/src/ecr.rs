@@ -8,10 +8,13 @@ use aws_sdk_ecr::operation::batch_get_image::BatchGetImageError;
 use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
 use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_ecr::types::{
-    ImageDetail, ImageFailureCode, ImageIdentifier, ImageStatus, ListImagesFilter, TagStatus,
+    DescribeImagesFilter, ImageDetail, ImageFailureCode, ImageIdentifier, ImageStatus, ListImagesFilter,
+    TagStatus,
 };
 use gantry_domain::names::{Digest, RepositoryName, Tag};
-use gantry_steps::ports::{ImageKind, PortError, Registry, RegistryImage, StageScope, TaggedImage};
+use gantry_steps::ports::{
+    ImageKind, PortError, PushedImage, Registry, RegistryImage, StageScope, TaggedImage,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -128,13 +131,44 @@ impl Registry for EcrRegistry {
             };
             for id in answer.image_ids.unwrap_or_default() {
                 let (Some(tag), Some(digest)) = (id.image_tag, id.image_digest) else { continue };
-                // Tags that Gantry cannot name are nothing it could be asked for.
                 let Ok(tag) = Tag::new(tag) else { continue };
                 tagged.push(TaggedImage { tag, digest: readable(&call, digest)? });
             }
             match answer.next_token {
                 Some(token) => next = Some(token),
                 None => return Ok(Some(tagged)),
+            }
+        }
+    }
+
+    async fn tagged(
+        &self,
+        scope: &StageScope,
+        repository: &RepositoryName,
+    ) -> Result<Option<Vec<PushedImage>>, PortError> {
+        let ecr = self.sessions.session(scope).await?.ecr;
+        let call = format!("ecr:DescribeImages {repository}");
+        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+        let mut images = Vec::new();
+        let mut next = None;
+        loop {
+            let request = ecr
+                .describe_images()
+                .repository_name(repository.as_str())
+                .filter(filter.clone())
+                .max_results(PAGE)
+                .set_next_token(next.take());
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                Err(SdkError::ServiceError(error)) if is_no_image(error.err()) => return Ok(None),
+                Err(error) => return Err(classify(call, error)),
+            };
+            for detail in answer.image_details.unwrap_or_default() {
+                images.extend(pushed(&call, detail)?);
+            }
+            match answer.next_token {
+                Some(token) => next = Some(token),
+                None => return Ok(Some(images)),
             }
         }
     }
@@ -164,8 +198,7 @@ impl Registry for EcrRegistry {
         let Some(detail) = self.describe(scope, repository, id).await? else {
             return Ok(None);
         };
-        // Archived images stay listed and cannot be pulled.
-        if detail.image_status.as_ref().is_some_and(|status| *status != ImageStatus::Active) {
+        if !can_be_pulled(&detail) {
             return Ok(None);
         }
         let Some((media_type, manifest)) = self.manifest(scope, repository, digest).await? else {
@@ -177,11 +210,37 @@ impl Registry for EcrRegistry {
         let tags = detail.image_tags.unwrap_or_default();
         Ok(Some(RegistryImage {
             digest: digest.clone(),
-            tags: tags.into_iter().filter_map(|tag| Tag::new(tag).ok()).collect(),
+            tags: nameable(tags),
             pushed_at: detail.image_pushed_at.and_then(|at| Timestamp::from_second(at.secs()).ok()),
             kind,
         }))
     }
+}
+
+/// An image of a list; `None` for one that cannot be pulled.
+fn pushed(call: &str, detail: ImageDetail) -> Result<Option<PushedImage>, PortError> {
+    if !can_be_pulled(&detail) {
+        return Ok(None);
+    }
+    let digest = detail.image_digest.ok_or_else(|| Unreadable::Missing("digest").of(call))?;
+    let pushed_at = detail.image_pushed_at.and_then(|at| Timestamp::from_second(at.secs()).ok());
+    Ok(Some(PushedImage {
+        digest: readable(call, digest)?,
+        tags: nameable(detail.image_tags.unwrap_or_default()),
+        pushed_at: pushed_at.ok_or_else(|| Unreadable::Missing("imagePushedAt").of(call))?,
+        manifest_media_type: detail.image_manifest_media_type,
+        artifact_media_type: detail.artifact_media_type,
+    }))
+}
+
+/// Archived images stay listed and cannot be pulled.
+fn can_be_pulled(detail: &ImageDetail) -> bool {
+    detail.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active)
+}
+
+/// Tags that Gantry cannot name are nothing it could be asked for.
+fn nameable(tags: Vec<String>) -> Vec<Tag> {
+    tags.into_iter().filter_map(|tag| Tag::new(tag).ok()).collect()
 }
 
 fn readable(call: &str, digest: String) -> Result<Digest, PortError> {

@@ -10,7 +10,8 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use gantry_domain::ErrorName;
 use gantry_domain::names::ExecutionArn;
 use gantry_steps::ports::{
-    Answered, ExecutionState, Executions, PortError, StartRelease, Started, TaskToken, TaskTokens,
+    Answered, ExecutionState, Executions, PortError, StartRelease, Started, StopExecutions, TaskToken,
+    TaskTokens,
 };
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ impl SfnStart {
     }
 }
 
-/// Looks at executions.
+/// Looks at executions, and stops them where the role lets it.
 #[derive(Debug, Clone)]
 pub struct SfnExecutions(Client);
 
@@ -92,6 +93,18 @@ impl Executions for SfnExecutions {
             // Whatever a later AWS invents: an execution is over only when it says so.
             _ => ExecutionState::Running,
         })
+    }
+}
+
+#[async_trait]
+impl StopExecutions for SfnExecutions {
+    async fn stop(&self, execution: &ExecutionArn, cause: &str) -> Result<(), PortError> {
+        let request = self.0.stop_execution().execution_arn(execution.as_str()).cause(cause);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(()),
+            Err(error) => Err(classify(format!("states:StopExecution {execution}"), error)),
+        }
     }
 }
 

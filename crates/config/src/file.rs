@@ -90,6 +90,8 @@ table! {
         command: required List<Command>,
         /// How long it may take, from 10s to 12h.
         timeout: defaulted Span = "15m",
+        /// For a migration: the version before cannot run once it has begun, so Gantry does not roll back by itself after it.
+        breaking: defaulted bool = false,
     }
 }
 

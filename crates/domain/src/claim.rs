@@ -16,26 +16,51 @@ pub enum Wanted {
     Commit(CommitPrefix),
     /// Components, each by a tag that names its commit. Never empty.
     Components(BTreeMap<ComponentName, Tag>),
+    /// What was verified before.
+    Rollback(WantedRollback),
+}
+
+/// A rollback that a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedRollback {
+    /// Where.
+    pub stage: StageName,
+    /// Which components, in deployment order. Never empty.
+    pub components: Vec<ComponentName>,
+    /// The release to go back to. `None`: the one before.
+    pub to: Option<ReleaseId>,
 }
 
 /// Why an execution's input is not accepted: what was wrong, and what is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    r#"{problem}; accepted is {{"commit": "<7 to 40 digits>"}} or {{"components": {{"<component>": "sha-<commit>"}}}}, with components {components}"#
+    r#"{problem}; accepted is {{"commit": "<7 to 40 digits>"}} or {{"components": {{"<component>": "sha-<commit>"}}}} or {{"rollback": {{"stage": "<stage>", "components": ["<component>"], "to": "<release>"}}}} (the last two may be left out), with stages {stages} and components {components}"#
 )]
 pub struct InputError {
     problem: String,
+    stages: String,
     components: String,
 }
 
-/// Reads an execution's input. Anything but the two accepted forms is refused, naming the field.
+/// Reads an execution's input. Anything but the three accepted forms is refused, naming the field.
 pub fn parse(pipeline: &Pipeline, input: &Value) -> Result<Wanted, InputError> {
-    let refuse = |problem: String| InputError { problem, components: names(pipeline) };
+    let refuse = |problem: String| InputError {
+        problem,
+        stages: joined(pipeline.stages.iter().map(|stage| stage.name.as_str())),
+        components: joined(pipeline.components.iter().map(|component| component.name.as_str())),
+    };
     let Value::Object(fields) = input else {
         return Err(refuse(format!("the input is {}, not an object", kind(input))));
     };
-    if let Some(field) = fields.keys().find(|field| !["commit", "components"].contains(&field.as_str())) {
+    let known = ["commit", "components", "rollback"];
+    if let Some(field) = fields.keys().find(|field| !known.contains(&field.as_str())) {
         return Err(refuse(format!("field {} is unknown", shown(field))));
+    }
+    if let Some(rollback) = fields.get("rollback") {
+        if fields.len() > 1 {
+            return Err(refuse("field \"rollback\" excludes the others".to_owned()));
+        }
+        return parse_rollback(pipeline, rollback).map(Wanted::Rollback).map_err(refuse);
     }
     match (fields.get("commit"), fields.get("components")) {
         (Some(_), Some(_)) => {
@@ -78,9 +103,59 @@ fn parse_components(
         .collect()
 }
 
-fn names(pipeline: &Pipeline) -> String {
-    let names: Vec<&str> = pipeline.components.iter().map(|component| component.name.as_str()).collect();
-    names.join(", ")
+fn parse_rollback(pipeline: &Pipeline, value: &Value) -> Result<WantedRollback, String> {
+    let Value::Object(fields) = value else {
+        return Err(format!("field \"rollback\" is {}, not an object", kind(value)));
+    };
+    let known = ["stage", "components", "to"];
+    if let Some(field) = fields.keys().find(|field| !known.contains(&field.as_str())) {
+        return Err(format!("field \"rollback\": field {} is unknown", shown(field)));
+    }
+    let stage = match fields.get("stage") {
+        Some(Value::String(name)) => pipeline
+            .stages
+            .iter()
+            .find(|stage| stage.name.as_str() == name)
+            .ok_or_else(|| format!("field \"rollback.stage\": there is no stage {}", shown(name)))?,
+        Some(other) => return Err(format!("field \"rollback.stage\" is {}, not a string", kind(other))),
+        None => return Err("field \"rollback.stage\" is missing".to_owned()),
+    };
+    let to = match fields.get("to") {
+        None => None,
+        Some(Value::String(release)) => {
+            Some(ReleaseId::new(release).map_err(|error| format!("field \"rollback.to\": {error}"))?)
+        }
+        Some(other) => return Err(format!("field \"rollback.to\" is {}, not a string", kind(other))),
+    };
+    let components = rollback_components(pipeline, fields.get("components"))?;
+    Ok(WantedRollback { stage: stage.name.clone(), components, to })
+}
+
+fn rollback_components(pipeline: &Pipeline, value: Option<&Value>) -> Result<Vec<ComponentName>, String> {
+    let all = pipeline.components.iter().map(|component| &component.name);
+    let names = match value {
+        None => return Ok(all.cloned().collect()),
+        Some(Value::Array(names)) if !names.is_empty() => names,
+        Some(Value::Array(_)) => return Err("field \"rollback.components\" names none".to_owned()),
+        Some(other) => {
+            return Err(format!("field \"rollback.components\" is {}, not a list", kind(other)));
+        }
+    };
+    let mut wanted = Vec::new();
+    for name in names {
+        let Value::String(name) = name else {
+            return Err(format!("field \"rollback.components\" holds {}, not a string", kind(name)));
+        };
+        if !all.clone().any(|known| known.as_str() == name) {
+            return Err(format!("field \"rollback.components\": there is no component {}", shown(name)));
+        }
+        wanted.push(name.as_str());
+    }
+    Ok(all.filter(|name| wanted.contains(&name.as_str())).cloned().collect())
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// At most this much of a field's name is repeated.
@@ -185,6 +260,27 @@ mod tests {
     }
 
     #[test]
+    fn a_rollback_is_read_with_its_defaults() {
+        let read = |input: Value| match parse(&exchange(), &input) {
+            Ok(Wanted::Rollback(wanted)) => {
+                let names: Vec<String> = wanted.components.iter().map(ToString::to_string).collect();
+                (wanted.stage.to_string(), names.join(" "), wanted.to.map(|to| to.to_string()))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            read(json!({"rollback": {"stage": "production"}})),
+            ("production".to_owned(), "backend client engine".to_owned(), None)
+        );
+        assert_eq!(
+            read(
+                json!({"rollback": {"stage": "preproduction", "components": ["engine", "backend"], "to": "exchange-a-1"}})
+            ),
+            ("preproduction".to_owned(), "backend engine".to_owned(), Some("exchange-a-1".to_owned()))
+        );
+    }
+
+    #[test]
     fn any_other_input_is_refused_with_what_was_wrong_and_what_is_accepted() {
         let cases = [
             (json!(null), "the input is null, not an object"),
@@ -200,6 +296,17 @@ mod tests {
             (json!({"components": {}}), "field \"components\" names none"),
             (json!({"components": {"frontend": "sha-4f2a9c1"}}), "there is no component \"frontend\""),
             (json!({"components": {"backend": null}}), "field \"components.backend\" is null, not a tag"),
+            (json!({"rollback": "production"}), "field \"rollback\" is a string, not an object"),
+            (json!({"rollback": {}}), "field \"rollback.stage\" is missing"),
+            (json!({"rollback": {"stage": "moon"}}), "there is no stage \"moon\""),
+            (json!({"rollback": {"stage": "production", "to": 3}}), "field \"rollback.to\" is a number"),
+            (json!({"rollback": {"stage": "production", "components": []}}), "names none"),
+            (
+                json!({"rollback": {"stage": "production", "components": ["x"]}}),
+                "there is no component \"x\"",
+            ),
+            (json!({"rollback": {"stage": "production", "force": 1}}), "field \"force\" is unknown"),
+            (json!({"rollback": {"stage": "production"}, "commit": "4f2a9c1"}), "excludes the others"),
             (
                 json!({"components": {"backend": "a b"}}),
                 "field \"components.backend\": \"a b\" is not an image tag",
@@ -209,7 +316,12 @@ mod tests {
             let error = parse(&exchange(), &input).unwrap_err().to_string();
             assert!(error.contains(problem), "{input}: {error}");
             assert!(error.contains(r#"{"commit": "<7 to 40 digits>"}"#), "{error}");
-            assert!(error.ends_with("with components backend, client, engine"), "{error}");
+            assert!(
+                error.ends_with(
+                    "with stages preproduction, production and components backend, client, engine"
+                ),
+                "{error}"
+            );
         }
     }
 
@@ -217,6 +329,6 @@ mod tests {
     fn t30_a_hostile_field_name_is_repeated_only_in_part() {
         let input = json!({ "x\n<!channel>".repeat(5000): 1 });
         let error = parse(&exchange(), &input).unwrap_err().to_string();
-        assert!(error.len() < 400 && !error.contains('\n'), "{error}");
+        assert!(error.len() < 500 && !error.contains('\n'), "{error}");
     }
 }

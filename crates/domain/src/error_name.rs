@@ -29,11 +29,13 @@ pub enum ErrorName {
     Unavailable,
     /// The recorded facts contradict each other: a defect. Never retried.
     Inconsistent,
+    /// The stage cannot be put back by itself: what ran before would not run any more.
+    Irreversible,
 }
 
 impl ErrorName {
     /// All names, for tables and tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidInput,
         Self::ReleaseAlreadyClaimed,
         Self::NotReady,
@@ -45,6 +47,7 @@ impl ErrorName {
         Self::Throttled,
         Self::Unavailable,
         Self::Inconsistent,
+        Self::Irreversible,
     ];
 
     /// The text in `ErrorEquals`.
@@ -61,6 +64,7 @@ impl ErrorName {
             Self::Throttled => "Throttled",
             Self::Unavailable => "Unavailable",
             Self::Inconsistent => "Inconsistent",
+            Self::Irreversible => "Irreversible",
         }
     }
 

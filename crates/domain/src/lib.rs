@@ -8,6 +8,7 @@ pub mod claim;
 pub mod ecs;
 mod end;
 mod error_name;
+pub mod hold;
 pub mod image_event;
 pub mod lock;
 pub mod names;

@@ -264,6 +264,13 @@ name!(
     |text| text.len() == 32 && is_lower_hex(text)
 );
 name!(
+    /// 128 random bits that name a hold on a button. Knowing it authorizes nothing.
+    HoldId,
+    "a hold's id",
+    "32 lower-case hexadecimal digits",
+    |text| text.len() == 32 && is_lower_hex(text)
+);
+name!(
     /// A Step Functions execution.
     ExecutionArn,
     "an execution's ARN",

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::Decision;
 use crate::end::End;
+use crate::hold::HoldEnds;
 use crate::names::{
-    ApprovalId, CommitSha, ComponentName, Digest, PlanHash, ServiceName, SlackId, StageName, StepName,
+    ApprovalId, CommitSha, ComponentName, Digest, HoldId, PlanHash, ReleaseId, ServiceName, SlackId,
+    StageName, StepName,
 };
-use crate::release::{CommitSummary, ComponentSource, Origin};
+use crate::release::{CommitSummary, ComponentSource, Origin, Undoing};
 
 /// One thing to tell, in the order things happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub enum Notice {
         components: Vec<StartedComponent>,
         /// The commits it brings.
         commits: Vec<CommitSummary>,
+        /// For a rollback that a person asked for: what it undoes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undoes: Option<Undoing>,
     },
     /// A stage passed its waves and checks.
     #[serde(rename_all = "camelCase")]
@@ -90,6 +95,44 @@ pub enum Notice {
         /// Which release has it.
         held_by: String,
     },
+    /// A stage was put back, and holds.
+    #[serde(rename_all = "camelCase")]
+    RolledBack {
+        /// The stage.
+        stage: StageName,
+        /// Names the hold on the button that ends it.
+        hold: HoldId,
+        /// What ends the hold.
+        until: HoldEnds,
+        /// Who may end it.
+        resumers: Vec<SlackId>,
+        /// Why, in sentences for people.
+        reason: String,
+        /// What every service runs now.
+        services: Vec<RunningService>,
+    },
+    /// The release waits for a stage that holds.
+    #[serde(rename_all = "camelCase")]
+    Held {
+        /// The stage.
+        stage: StageName,
+        /// The release after whose rollback it holds.
+        after: ReleaseId,
+        /// What ends the hold.
+        until: HoldEnds,
+    },
+    /// A hold is over.
+    #[serde(rename_all = "camelCase")]
+    Resumed {
+        /// The stage.
+        stage: StageName,
+        /// The hold.
+        hold: HoldId,
+        /// The person who ended it, if one did.
+        by: Option<SlackId>,
+        /// The release of a newer commit that ended it, if one did.
+        release: Option<ReleaseId>,
+    },
     /// The final notice: exactly one for a release.
     #[serde(rename_all = "camelCase")]
     Ended {
@@ -102,6 +145,32 @@ pub enum Notice {
         /// What a person should do next, if anything.
         next: Option<String>,
     },
+}
+
+/// What a service runs after a rollback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningService {
+    /// The service.
+    pub service: ServiceName,
+    /// The digest that runs, where ECS tells one.
+    pub digest: Option<Digest>,
+    /// The commit it was built from, where known.
+    pub commit: Option<CommitSha>,
+    /// How it came to run that.
+    pub came: Came,
+}
+
+/// How a service came to run what it runs after a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Came {
+    /// The rollback deployed it.
+    PutBack,
+    /// It was to be put back, and ran its target already: ECS went back by itself, or it was never reached.
+    WasBack,
+    /// Nothing was changed about it.
+    Untouched,
 }
 
 /// What a release brings for one component.

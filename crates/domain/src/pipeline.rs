@@ -93,6 +93,9 @@ pub struct TaskSpec {
     pub command: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
+    /// For a migration: once it has begun, the version before cannot run any more, so nothing is rolled back by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breaking: bool,
 }
 
 /// The image of a one-off task.

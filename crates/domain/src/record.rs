@@ -39,6 +39,45 @@ pub struct Facts<'a> {
     pub outcome: Option<&'a RolloutOutcome>,
     /// What was decided about the stage, with the reason given.
     pub decision: Option<(Outcome, Option<&'a str>)>,
+    /// What became of putting the stage back, where that did not work.
+    pub rollback: Option<&'a RollbackTrouble>,
+}
+
+/// Why a stage was not put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackTrouble {
+    /// The error of a state.
+    pub error: Option<String>,
+    /// Its cause.
+    pub cause: Option<String>,
+    /// What the rollback's rollout returned.
+    pub outcome: Option<RolloutOutcome>,
+}
+
+impl RollbackTrouble {
+    /// In a sentence. `None`: nothing was tried.
+    fn in_words(&self) -> Option<String> {
+        if self.error.is_none() && self.outcome.is_none() {
+            return None;
+        }
+        let facts = Facts {
+            end: End::FailedDirty,
+            stage: None,
+            error: self.error.as_deref(),
+            cause: self.cause.as_deref(),
+            outcome: self.outcome.as_ref(),
+            decision: None,
+            rollback: None,
+        };
+        let why = why(&facts);
+        Some(match self.error.as_deref() {
+            Some(error) if error == ErrorName::Irreversible.as_str() => {
+                format!("It was not rolled back by itself: {why}")
+            }
+            Some(_) | None => format!("Rolling back did not work either: {why}"),
+        })
+    }
 }
 
 /// An end in words.
@@ -63,15 +102,14 @@ pub fn in_words(facts: &Facts<'_>) -> EndInWords {
     match end {
         End::Succeeded => EndInWords { end, reason: "Every stage runs the release.".to_owned(), next: None },
         End::Declined => declined(facts, stage),
-        End::RolledBack => EndInWords {
-            end,
-            reason: format!("{} What ran before runs again in {stage}.", failure(facts)),
-            next: None,
-        },
-        End::FailedClean => EndInWords { end, reason: failure(facts), next: advice(facts) },
+        End::RolledBack if !failed(facts) => {
+            EndInWords { end, reason: "A person asked for it.".to_owned(), next: None }
+        }
+        End::RolledBack => EndInWords { end, reason: why(facts), next: None },
+        End::FailedClean => EndInWords { end, reason: why(facts), next: advice(facts) },
         End::FailedDirty => EndInWords {
             end,
-            reason: failure(facts),
+            reason: dirty(facts),
             next: Some(format!(
                 "Look at {stage}: it was being changed. Its lock is kept until a person has made sure of it."
             )),
@@ -98,8 +136,19 @@ fn declined(facts: &Facts<'_>, stage: &str) -> EndInWords {
     EndInWords { end: End::Declined, reason, next }
 }
 
+/// Did the release itself fail, before anything was put back?
+fn failed(facts: &Facts<'_>) -> bool {
+    facts.error.is_some() || facts.outcome.is_some()
+}
+
+/// What failed, and why that was not put back.
+fn dirty(facts: &Facts<'_>) -> String {
+    let trouble = facts.rollback.filter(|_| failed(facts)).and_then(RollbackTrouble::in_words);
+    [Some(why(facts)), trouble].into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
 /// What went wrong, best source first: a rollout's own words, then the error of a state.
-fn failure(facts: &Facts<'_>) -> String {
+pub fn why(facts: &Facts<'_>) -> String {
     let failed = facts.outcome.filter(|outcome| outcome.outcome != "succeeded" && facts.error.is_none());
     if let Some(outcome) = failed {
         return match (&outcome.reason, &outcome.error) {
@@ -112,7 +161,10 @@ fn failure(facts: &Facts<'_>) -> String {
         (Some("States.Timeout"), _) => "A step took longer than it may.".to_owned(),
         (_, Some(cause)) if !cause.trim().is_empty() => words_of(cause),
         (Some(error), _) => words_of_error(error).to_owned(),
-        (None, _) => "It failed without a reason.".to_owned(),
+        (None, _) => facts
+            .rollback
+            .and_then(RollbackTrouble::in_words)
+            .unwrap_or_else(|| "It failed without a reason.".to_owned()),
     }
 }
 
@@ -149,6 +201,7 @@ fn advice(facts: &Facts<'_>) -> Option<String> {
         Some(ErrorName::Misconfigured) => "Correct the configuration and deploy the stack again.",
         Some(ErrorName::AccessDenied) => "Compare the function's role with the template, then start again.",
         Some(ErrorName::Throttled | ErrorName::Unavailable) => "Start again; it may pass.",
+        Some(ErrorName::Irreversible) => "Look at the stage; it is not rolled back by itself.",
         Some(ErrorName::Inconsistent) => {
             "This is a defect in Gantry: keep the execution's history and report it."
         }
@@ -171,8 +224,15 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const FACTS: Facts<'_> =
-        Facts { end: End::FailedClean, stage: None, error: None, cause: None, outcome: None, decision: None };
+    const FACTS: Facts<'_> = Facts {
+        end: End::FailedClean,
+        stage: None,
+        error: None,
+        cause: None,
+        outcome: None,
+        decision: None,
+        rollback: None,
+    };
 
     fn outcome(wrote: bool, reason: Option<&str>) -> RolloutOutcome {
         RolloutOutcome {

@@ -31,6 +31,21 @@ pub struct Release {
     pub components: BTreeMap<ComponentName, ReleasedComponent>,
     /// The commits it brings, newest last, as far as the push told them.
     pub commits: Vec<CommitSummary>,
+    /// For a rollback that a person asked for: what it undoes. `None`: it brings something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Undoing>,
+}
+
+/// What a person asked to roll back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undoing {
+    /// Where.
+    pub stage: StageName,
+    /// Which components, in deployment order.
+    pub components: Vec<ComponentName>,
+    /// The release to go back to. `None`: what ran before Gantry came.
+    pub to: Option<ReleaseId>,
 }
 
 /// What one component is to run.

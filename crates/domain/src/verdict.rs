@@ -86,6 +86,26 @@ pub struct DeploymentObservation {
     pub stopped: Vec<Task>,
     /// The service's events since we asked, newest first.
     pub events: Vec<ServiceEvent>,
+    /// What the service stands at, for a rollback: it asks what runs, not who brought it, because ECS may have gone
+    /// back by itself. `None`: only a deployment of our own counts.
+    pub standing: Option<Standing>,
+}
+
+/// What a service stands at, whoever brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is to run.
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// No deployment of it is under way, and the last one did not fail.
+    pub settled: bool,
+}
+
+impl DeploymentObservation {
+    /// Does the service stand at what is wanted, without a deployment of ours?
+    pub fn stands(&self) -> Option<&Standing> {
+        let standing = self.standing.as_ref().filter(|_| self.own.is_none());
+        standing.filter(|standing| standing.task_definition.as_ref() == Some(&self.wanted.task_definition))
+    }
 }
 
 /// How long a deployment may stay unseen while another one is there, because reads lag behind writes.
@@ -97,6 +117,9 @@ const TASKS_LISTED: usize = 100;
 /// Judges our deployment. `deadline` is when a wave counts as failed; `soak` is how long a success must hold.
 pub fn judge(seen: &DeploymentObservation, now: Timestamp, deadline: Timestamp, soak: Duration) -> Verdict {
     let late = now >= deadline;
+    if let Some(standing) = seen.stands() {
+        return judge_standing(seen, standing, late);
+    }
     let Some(own) = &seen.own else {
         return judge_unseen(seen, now, late);
     };
@@ -128,6 +151,19 @@ pub fn judge(seen: &DeploymentObservation, now: Timestamp, deadline: Timestamp, 
             Proof::Complete if own.finished_at.is_some_and(|at| now < later(at, soak)) => Verdict::Pending,
             Proof::Complete => Verdict::Good,
         },
+    }
+}
+
+/// ECS went back by itself, or never left: what runs there decides.
+fn judge_standing(seen: &DeploymentObservation, standing: &Standing, late: bool) -> Verdict {
+    if !standing.settled {
+        return if late { bad(seen, "it did not come back in time") } else { Verdict::Pending };
+    }
+    match prove_tasks(seen) {
+        Proof::Wrong(reason) => bad(seen, &reason),
+        Proof::Missing(reason) if late => bad(seen, &reason),
+        Proof::Missing(_) => Verdict::Pending,
+        Proof::Complete => Verdict::Good,
     }
 }
 
@@ -173,6 +209,11 @@ fn prove(seen: &DeploymentObservation) -> Proof {
             ));
         }
     }
+    prove_tasks(seen)
+}
+
+/// Are there as many tasks as wanted, and do they run what was wanted?
+fn prove_tasks(seen: &DeploymentObservation) -> Proof {
     if seen.desired_count == 0 {
         return Proof::Wrong("it wants 0 tasks, so nothing is proved".to_owned());
     }

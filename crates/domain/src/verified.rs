@@ -47,6 +47,93 @@ pub struct BaselineEntry {
     pub at: Timestamp,
 }
 
+/// What a service goes back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Its task definition.
+    pub task_definition: TaskDefinitionArn,
+    /// Its digest.
+    pub digest: Digest,
+    /// The release that passed with it. `None`: what ran before Gantry came.
+    pub release: Option<ReleaseId>,
+    /// The commit its image was built from, where known.
+    pub commit: Option<CommitSha>,
+}
+
+/// What a service goes back to when `undone` is taken back: its newest row that stands and is of another release, else
+/// the baseline. Rows come newest first. `None`: nothing is known, or nobody can tell which image the baseline ran.
+pub fn target(
+    rows: &[VerifiedEntry],
+    service: &ServiceName,
+    undone: &ReleaseId,
+    baseline: Option<&BaselineEntry>,
+) -> Option<Target> {
+    let row = rows.iter().find(|row| row.service == *service && !row.rolled_back && row.release != *undone);
+    row.map(Target::of).or_else(|| baseline.and_then(Target::of_baseline))
+}
+
+impl Target {
+    /// A row as a target.
+    pub fn of(row: &VerifiedEntry) -> Self {
+        Self {
+            task_definition: row.task_definition.clone(),
+            digest: row.digest.clone(),
+            release: Some(row.release.clone()),
+            commit: row.commit.clone(),
+        }
+    }
+
+    /// A baseline as a target.
+    pub fn of_baseline(entry: &BaselineEntry) -> Option<Self> {
+        Some(Self {
+            task_definition: entry.task_definition.clone(),
+            digest: entry.digest.clone()?,
+            release: None,
+            commit: None,
+        })
+    }
+}
+
+/// The rows of a service that a rollback to `target` goes back behind: none of them is chosen again. Rows come newest
+/// first; one with the target's own digest was not wrong.
+pub fn undone<'a>(
+    rows: &'a [VerifiedEntry],
+    service: &'a ServiceName,
+    target: &'a Digest,
+    to: Option<&'a ReleaseId>,
+) -> impl Iterator<Item = &'a VerifiedEntry> {
+    rows.iter()
+        .filter(move |row| row.service == *service)
+        .take_while(move |row| Some(&row.release) != to)
+        .filter(move |row| !row.rolled_back && row.digest != *target)
+}
+
+/// The release whose rows are newest, and the newest one before it under which something ran another digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Before {
+    /// The newest. `None`: nothing passed.
+    pub newest: Option<ReleaseId>,
+    /// The one before. `None`: there is none, so it is what ran before Gantry came.
+    pub before: Option<ReleaseId>,
+}
+
+/// Which release a person means by "the one before", for the components whose rows these are. Releases that changed none
+/// of them are passed over.
+pub fn before(rows: &[&VerifiedEntry]) -> Before {
+    let mut standing: Vec<&VerifiedEntry> = rows.iter().copied().filter(|row| !row.rolled_back).collect();
+    standing.sort_by_key(|row| std::cmp::Reverse(row.at));
+    let Some(newest) = standing.first().map(|row| &row.release) else { return Before::default() };
+    let of_newest = |service: &ServiceName| {
+        standing.iter().find(|row| row.release == *newest && row.service == *service).map(|row| &row.digest)
+    };
+    let other = standing
+        .iter()
+        .find(|row| row.release != *newest && of_newest(&row.service) != Some(&row.digest))
+        .map(|row| row.release.clone());
+    Before { newest: Some(newest.clone()), before: other }
+}
+
 /// A row that a component could be carried from, with what people have said about its release since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {

@@ -18,3 +18,5 @@ pub use payload::{PayloadError, parse};
 pub const APPROVE: &str = "approve";
 /// The button that asks for a reason to reject.
 pub const REJECT: &str = "reject";
+/// The button that ends a hold.
+pub const RESUME: &str = "resume";

@@ -3,6 +3,8 @@
 use gantry_domain::names::ReleaseId;
 use gantry_steps::ecr_intake::EcrIntakeInput;
 use gantry_steps::send_notices::SendNoticesInput;
+use gantry_steps::watch_executions::WatchExecutionsInput;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What was read of an event.
@@ -25,10 +27,19 @@ pub struct Unreadable {
 
 /// An image push, as EventBridge brings it.
 pub fn ecr_push(event: Value) -> Read<EcrIntakeInput> {
+    of_bus("an image push", event)
+}
+
+/// The end of an execution, as EventBridge brings it.
+pub fn execution_ended(event: Value) -> Read<WatchExecutionsInput> {
+    of_bus("an execution's status", event)
+}
+
+fn of_bus<I: DeserializeOwned>(what: &str, event: Value) -> Read<I> {
     match serde_json::from_value(event.clone()) {
         Ok(input) => Read { input: Some(input), unreadable: Vec::new() },
         Err(error) => {
-            let cause = format!("not an event of an image push: {error}");
+            let cause = format!("not an event of {what}: {error}");
             Read { input: None, unreadable: vec![Unreadable { event, cause }] }
         }
     }
@@ -124,5 +135,32 @@ mod tests {
         assert!(read.input.is_none());
         assert_eq!(read.unreadable[0].event, event);
         assert!(read.unreadable[0].cause.contains("`detail`"), "{}", read.unreadable[0].cause);
+    }
+
+    /// As AWS documents it, with every field.
+    #[test]
+    fn the_event_of_an_execution_is_read_as_aws_documents_it() {
+        let arn = "arn:aws:states:us-east-1:123456789012:execution:state-machine-name:execution-name";
+        for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+            let event = json!({
+                "version": "0", "id": "315c1398-40ff-a850-213b-158f73e60175",
+                "detail-type": "Step Functions Execution Status Change", "source": "aws.states",
+                "account": "123456789012", "time": "2019-02-26T19:42:21Z", "region": "us-east-1",
+                "resources": [arn],
+                "detail": {
+                    "executionArn": arn, "name": "execution-name", "status": status, "startDate": 1_551_225_146_847_i64,
+                    "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:state-machine-name",
+                    "stopDate": 1_551_225_151_881_i64, "input": "{}", "inputDetails": {"included": true}, "output": null,
+                    "outputDetails": null, "stateMachineVersionArn": null, "stateMachineAliasArn": null,
+                    "redriveCount": 0, "redriveDate": null, "redriveStatus": "REDRIVABLE", "redriveStatusReason": null,
+                    "error": null, "cause": null,
+                },
+            });
+            let input = execution_ended(event).input.unwrap();
+            assert_eq!((input.detail.execution_arn.as_str(), &*input.detail.status), (arn, status));
+        }
+        let read = execution_ended(json!({"detail": {"status": "ABORTED"}}));
+        assert!(read.input.is_none());
+        assert!(read.unreadable[0].cause.contains("`executionArn`"), "{}", read.unreadable[0].cause);
     }
 }

@@ -40,7 +40,7 @@ mod wiring;
 pub use clock::WorldClock;
 pub use configuration::ConfigurationError;
 pub use diagnostic::SetupError;
-pub use events::{Read, Unreadable, ecr_push, grown_logs, tick};
+pub use events::{Read, Unreadable, ecr_push, execution_ended, grown_logs, tick};
 pub use http::{HttpAnswer, HttpRequest};
 pub use mask::{MASK, Mask, MaskedSecrets};
 pub use routes::{GitHubDoor, Route, SlackDoor};

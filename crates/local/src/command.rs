@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::demo::{self, Decision, DemoOptions};
+use crate::demo::{self, Broken, Decision, DemoOptions};
 use crate::pack;
 
 /// Gantry's local world: AWS, Slack and GitHub on this machine.
@@ -27,6 +27,9 @@ enum Command {
         /// Clicks Reject, and ends with 0 if the release was declined.
         #[arg(long)]
         reject: bool,
+        /// Lets the new version crash in a stage, and ends with 0 if everything was put back.
+        #[arg(long = "break", value_enum, conflicts_with = "reject")]
+        broken: Option<Broken>,
         /// How many times as fast as real time the world runs (1 to 10000).
         #[arg(long, default_value_t = 100.0)]
         factor: f64,
@@ -40,9 +43,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             pack::pack_functions().await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Demo { approve, reject, factor } => {
+        Command::Demo { approve, reject, broken, factor } => {
+            let approve = approve || broken == Some(Broken::Production);
             let decision = if approve { Some(Decision::Approve) } else { reject.then_some(Decision::Reject) };
-            demo::run(DemoOptions { factor, decision }).await
+            demo::run(DemoOptions { factor, decision, broken }).await
         }
     }
 }

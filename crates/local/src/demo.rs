@@ -3,6 +3,7 @@
 //! Without a decision given it waits for people to click on the page; with one it clicks by itself and ends with an exit
 //! code that says whether the release ended as asked.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,25 @@ impl Decision {
     }
 }
 
+/// Where the new version crashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Broken {
+    /// In pre-production already.
+    Preproduction,
+    /// Only in production, after it was approved.
+    Production,
+}
+
+impl Broken {
+    /// The stage's place in the pipeline.
+    fn stage(self) -> usize {
+        match self {
+            Self::Preproduction => 0,
+            Self::Production => 1,
+        }
+    }
+}
+
 /// How the demo shall run.
 #[derive(Debug, Clone, Copy)]
 pub struct DemoOptions {
@@ -52,6 +72,18 @@ pub struct DemoOptions {
     pub factor: f64,
     /// What it clicks; nothing when a person shall.
     pub decision: Option<Decision>,
+    /// Where the new version crashes, if it shall.
+    pub broken: Option<Broken>,
+}
+
+impl DemoOptions {
+    /// How the release shall end; `None` when that is for people to decide.
+    fn wanted_end(&self) -> Option<&'static str> {
+        match self.broken {
+            Some(_) => Some("RolledBack"),
+            None => self.decision.map(Decision::wanted_end),
+        }
+    }
 }
 
 /// Runs the demo until it has ended, or until Ctrl-C.
@@ -79,7 +111,7 @@ pub async fn run(options: DemoOptions) -> Result<ExitCode> {
     };
     teller.end().await;
     let code = match &end {
-        Ok(end) => verdict(end.as_deref(), options.decision, begun),
+        Ok(end) => verdict(end.as_deref(), options.wanted_end(), begun),
         Err(_) => ExitCode::FAILURE,
     };
     if code == ExitCode::FAILURE {
@@ -90,10 +122,9 @@ pub async fn run(options: DemoOptions) -> Result<ExitCode> {
 }
 
 /// Says how the release ended, if the demo was about that. Ctrl-C is the usual end of a demo that waits for people.
-fn verdict(end: Option<&str>, decision: Option<Decision>, begun: Instant) -> ExitCode {
-    match (end, decision) {
-        (Some(end), Some(decision)) => {
-            let wanted = decision.wanted_end();
+fn verdict(end: Option<&str>, wanted: Option<&str>, begun: Instant) -> ExitCode {
+    match (end, wanted) {
+        (Some(end), Some(wanted)) => {
             println!("\n    {end} after {:.1} s, {wanted} was wanted\n", begun.elapsed().as_secs_f64());
             if end == wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
@@ -104,8 +135,9 @@ fn verdict(end: Option<&str>, decision: Option<Decision>, begun: Instant) -> Exi
 
 /// Plays the story to its end, which it returns. Without a decision given it has none.
 async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<String> {
-    let change =
-        Change { message: "Show the spread in the order book".to_owned(), ..Change::of(["backend"]) };
+    let labels = options.broken.map(|broken| crashing(world, broken)).unwrap_or_default();
+    let message = "Show the spread in the order book".to_owned();
+    let change = Change { message, labels, ..Change::of(["backend"]) };
     let sha = world.push_commit(&change).await?;
     println!("{} Dana pushed {} to main: {}", stamp(passed(world)), short(&sha), change.message);
     world.end_workflows("backend", &sha, "success").await?;
@@ -115,6 +147,9 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Str
     println!("{} CI pushed its image", stamp(passed(world)));
     figure_first_call(world, pushed_at).await?;
 
+    if options.broken == Some(Broken::Preproduction) {
+        return end_of(world, &sha).await;
+    }
     let question = world.wait_for_question(&sha, APPROVE).await?;
     println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
     let Some(decision) = options.decision else {
@@ -137,13 +172,29 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Str
             answer
         }
     };
-    let road = world.wait_for_end(&sha).await?;
+    end_of(world, &sha).await
+}
+
+async fn end_of(world: &World, sha: &str) -> Result<String> {
+    let road = world.wait_for_end(sha).await?;
     // The last message may come a moment after the end; a demo does not fail for want of it.
     let is_last = |message: &Message| {
         message.thread_ts.is_some() && message.words().contains(&format!("Release `{}`", road.id))
     };
     let _ = world.simulation.slack.wait_for_message_within(Duration::from_secs(10), is_last).await;
     Ok(road.end.unwrap_or_default())
+}
+
+/// Labels of an image whose services' tasks crash in that stage; its one-off tasks are fine.
+fn crashing(world: &World, broken: Broken) -> BTreeMap<String, String> {
+    let cluster = world.pipeline().stages.get(broken.stage()).map(|stage| stage.cluster.to_string());
+    let label = |name: &str, value: String| (format!("gantry.simulator.{name}"), value);
+    BTreeMap::from([
+        label("exit-code", "1".to_owned()),
+        label("run-task.exit-code", "0".to_owned()),
+        label("log", "KeyError: key not found: SPREAD_LIMIT".to_owned()),
+        label("only-in", cluster.unwrap_or_default()),
+    ])
 }
 
 /// Prints how long Gantry took from the event to its first question to ECS, in real time.

@@ -11,7 +11,7 @@ use gantry_simulator::slack::Message;
 use crate::road::{Road, RoadRollout, RoadState};
 
 /// States that are told, and how. Choices and bookkeeping are not.
-const TOLD: [(&str, &str); 11] = [
+const TOLD: [(&str, &str); 14] = [
     ("ClaimRelease", "claims the release"),
     ("PlanForApproval", "plans"),
     ("AskApproval", "asks for approval"),
@@ -19,6 +19,9 @@ const TOLD: [(&str, &str); 11] = [
     ("PlanUnderLock", "plans under the lock"),
     ("ReleaseLockToAskAgain", "gives the lock back, the plan has changed"),
     ("RollOut", "rolls out"),
+    ("PlanRollback", "finds the way back"),
+    ("RollBack", "rolls back"),
+    ("RecordRollback", "records what runs now, and holds the stage"),
     ("RecordStage", "records the stage as verified"),
     ("StartTask", "starts a task"),
     ("StartDeployments", "starts deployments"),

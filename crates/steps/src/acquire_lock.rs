@@ -1,6 +1,7 @@
 //! State `AcquireLock`: takes the stage's lock and answers its own token, or joins the queue and leaves the answer to
 //! whoever passes the lock on.
 
+use gantry_domain::hold::{Hold, Passage};
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
@@ -8,8 +9,9 @@ use serde::Deserialize;
 
 use crate::StepError;
 use crate::pass_lock::PassLock;
-use crate::ports::store::{Locks, NewNotice, Taken};
+use crate::ports::store::{Locks, NewNotice, Releases, Resumer, Taken};
 use crate::ports::{Clock, PortError, TaskToken, TaskTokens};
+use crate::resume::resume;
 
 /// What the state gives.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,6 +31,8 @@ pub struct AcquireLockInput {
 pub struct AcquireLock<'a> {
     /// The locks and their queues.
     pub locks: &'a dyn Locks,
+    /// What the release is, and which stages hold.
+    pub releases: &'a dyn Releases,
     /// The waiting states.
     pub tokens: &'a dyn TaskTokens,
     /// World time.
@@ -49,13 +53,18 @@ impl AcquireLock<'_> {
     }
 
     async fn acquire(&self, input: &AcquireLockInput) -> Result<(), PortError> {
-        let Taken::Held(held) = self.take(input).await? else { return Ok(()) };
+        let held = match self.take(input).await? {
+            Came::In => return Ok(()),
+            Came::Held(held) => {
+                Notice::WaitingForLock { stage: input.stage.clone(), held_by: held.held_by() }
+            }
+            Came::OnHold(hold) => Notice::Held { stage: hold.stage, after: hold.release, until: hold.until },
+        };
         let AcquireLockInput { execution, release, stage, token } = input.clone();
         let waiter = Waiter { stage: stage.clone(), execution, release, since: self.clock.now() };
-        let notice = Notice::WaitingForLock { stage: stage.clone(), held_by: held.held_by() };
-        self.locks.wait(&waiter, &token, &NewNotice::new(waiter.since, notice)).await?;
-        // The lock may have become free before anybody could see us in the queue. Or it is ours already, handed to an
-        // earlier run of this state: then the token that waits now is not the one that was answered.
+        self.locks.wait(&waiter, &token, &NewNotice::new(waiter.since, held)).await?;
+        // The lock may have become free, or the hold over, before anybody could see us in the queue. Or it is ours already,
+        // handed to an earlier run of this state: then the token that waits now is not the one that was answered.
         let held = self.locks.read(&stage).await?;
         if held.is_none_or(|held| held.lock.owner == input.execution) {
             self.take(input).await?;
@@ -63,7 +72,12 @@ impl AcquireLock<'_> {
         Ok(())
     }
 
-    async fn take(&self, input: &AcquireLockInput) -> Result<Taken, PortError> {
+    /// Takes the lock, unless the stage holds. The hold is looked at again once the lock is ours: only who has the lock
+    /// puts a stage on hold, so then it is sure.
+    async fn take(&self, input: &AcquireLockInput) -> Result<Came, PortError> {
+        if let (Some(hold), Passage::Waits) = self.hold(input).await? {
+            return Ok(Came::OnHold(hold));
+        }
         let lock = Lock {
             stage: input.stage.clone(),
             owner: input.execution.clone(),
@@ -73,11 +87,39 @@ impl AcquireLock<'_> {
             acquired_at: self.clock.now(),
             kept: None,
         };
-        let taken = self.locks.take(&lock, &input.token).await?;
-        if matches!(taken, Taken::Yours) {
-            let Self { locks, tokens, clock } = *self;
-            PassLock { locks, tokens, clock }.answer_or_leave(&input.stage).await?;
+        if let Taken::Held(held) = self.locks.take(&lock, &input.token).await? {
+            return Ok(Came::Held(held));
         }
-        Ok(taken)
+        match self.hold(input).await? {
+            (Some(hold), Passage::Waits) => {
+                self.locks.free(&input.stage, &input.execution).await?;
+                return Ok(Came::OnHold(hold));
+            }
+            (Some(hold), Passage::Ends) => {
+                let by = Resumer::Release(input.release.clone());
+                resume(self.releases, self.clock, &hold, &by).await?;
+            }
+            (Some(_), Passage::Passes) | (None, _) => {}
+        }
+        let Self { locks, releases, tokens, clock } = *self;
+        PassLock { locks, releases, tokens, clock }.answer_or_leave(&input.stage).await?;
+        Ok(Came::In)
     }
+
+    /// The stage's hold, and whether it lets this release in.
+    async fn hold(&self, input: &AcquireLockInput) -> Result<(Option<Hold>, Passage), PortError> {
+        let Some(hold) = self.releases.hold(&input.stage).await? else {
+            return Ok((None, Passage::Passes));
+        };
+        let release = self.releases.find(&input.release).await?;
+        let passage = release.map_or(Passage::Waits, |stored| hold.passage(&stored.release));
+        Ok((Some(hold), passage))
+    }
+}
+
+/// How far somebody who wants the lock came.
+enum Came {
+    In,
+    Held(Lock),
+    OnHold(Hold),
 }

@@ -4,21 +4,27 @@
 //! No AWS, no HTTP and no wall clock here: `gantry-aws` and `gantry-integrations` implement the ports.
 
 pub mod acquire_lock;
+pub mod aftermath;
 pub mod ask_approval;
 pub mod claim_release;
 pub mod decide;
 pub mod ecr_intake;
 mod error;
+mod failures;
 pub mod github_webhook;
 pub mod intake;
 pub mod observe;
 pub mod pass_lock;
+pub mod plan_rollback;
 pub mod plan_stage;
 pub mod ports;
 pub mod read_decision;
+pub mod reconcile;
 pub mod record_end;
+pub mod record_rollback;
 pub mod record_stage;
 pub mod release_lock;
+mod resume;
 mod rollout;
 pub mod run_checks;
 pub mod send_notices;
@@ -28,6 +34,7 @@ pub mod start_task;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
+pub mod watch_executions;
 pub mod watch_task;
 pub mod watch_wave;
 

@@ -2,17 +2,21 @@
 //!
 //! Until the new owner's state has been answered its token stays in the lock's row, so a lost answer is sent again.
 
+use gantry_domain::hold::{Hold, Passage};
 use gantry_domain::names::{ExecutionArn, StageName};
 use serde_json::json;
 
-use crate::ports::store::{Fenced, Locks, StoredLock, StoredWaiter};
+use crate::ports::store::{Fenced, Locks, Releases, Resumer, StoredLock, StoredWaiter};
 use crate::ports::{Clock, PortError, TaskTokens};
+use crate::resume::resume;
 
 /// Passes locks on.
 #[derive(Clone, Copy)]
 pub struct PassLock<'a> {
     /// The locks and their queues.
     pub locks: &'a dyn Locks,
+    /// What those who wait are, and which stages hold.
+    pub releases: &'a dyn Releases,
     /// The waiting states.
     pub tokens: &'a dyn TaskTokens,
     /// World time.
@@ -30,7 +34,7 @@ impl PassLock<'_> {
             if held.lock.owner != *owner {
                 return Ok(false);
             }
-            let next = self.next(stage, owner).await?;
+            let next = self.next(stage, Some(owner)).await?;
             let fenced = match &next {
                 Some(waiter) => self.hand_to(Some(owner), waiter).await?,
                 None => self.locks.free(stage, owner).await?,
@@ -50,8 +54,8 @@ impl PassLock<'_> {
 
     /// Gives a free lock to the oldest waiter, if there is one.
     pub async fn wake(&self, stage: &StageName) -> Result<(), PortError> {
-        if let Some(waiter) = self.locks.waiters(stage).await?.first() {
-            self.hand_to(None, waiter).await?;
+        if let Some(waiter) = self.next(stage, None).await? {
+            self.hand_to(None, &waiter).await?;
         }
         Ok(())
     }
@@ -82,23 +86,51 @@ impl PassLock<'_> {
     ) -> Result<Fenced, PortError> {
         let fenced = self.locks.pass(owner, waiter, self.clock.now()).await?;
         if fenced == Fenced::Written {
+            self.end_hold(waiter).await?;
             self.answer_or_leave(&waiter.waiter.stage).await?;
         }
         Ok(fenced)
     }
 
-    /// The oldest waiter. The owner itself may have been left in the queue when it found the lock free after all; it is
-    /// taken out wherever it stands, or the lock would come back to it when it no longer waits.
-    async fn next(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Option<StoredWaiter>, PortError> {
+    /// The oldest waiter that the stage lets in. The owner itself may have been left in the queue when it found the lock
+    /// free after all; it is taken out wherever it stands, or the lock would come back to it when it no longer waits. A
+    /// hold is read before the lock changes hands: only who has the lock puts a stage on hold.
+    async fn next(
+        &self,
+        stage: &StageName,
+        owner: Option<&ExecutionArn>,
+    ) -> Result<Option<StoredWaiter>, PortError> {
+        let waiters = self.locks.waiters(stage).await?;
+        if waiters.is_empty() {
+            return Ok(None);
+        }
+        let hold = self.releases.hold(stage).await?;
         let mut oldest = None;
-        for waiter in self.locks.waiters(stage).await? {
-            if waiter.waiter.execution == *owner {
+        for waiter in waiters {
+            if Some(&waiter.waiter.execution) == owner {
                 self.locks.leave(&waiter.waiter).await?;
-            } else {
-                oldest.get_or_insert(waiter);
+            } else if oldest.is_none() && self.lets(hold.as_ref(), &waiter).await? {
+                oldest = Some(waiter);
             }
         }
         Ok(oldest)
+    }
+
+    async fn lets(&self, hold: Option<&Hold>, waiter: &StoredWaiter) -> Result<bool, PortError> {
+        let Some(hold) = hold else { return Ok(true) };
+        let release = self.releases.find(&waiter.waiter.release).await?;
+        Ok(release.is_some_and(|stored| hold.passage(&stored.release) != Passage::Waits))
+    }
+
+    /// A release that a hold lets in because its commit is newer ends the hold.
+    async fn end_hold(&self, waiter: &StoredWaiter) -> Result<(), PortError> {
+        let Some(hold) = self.releases.hold(&waiter.waiter.stage).await? else { return Ok(()) };
+        let release = self.releases.find(&waiter.waiter.release).await?;
+        if release.is_some_and(|stored| hold.passage(&stored.release) == Passage::Ends) {
+            let by = Resumer::Release(waiter.waiter.release.clone());
+            resume(self.releases, self.clock, &hold, &by).await?;
+        }
+        Ok(())
     }
 }
 

@@ -289,7 +289,7 @@ pub(crate) async fn commit_of_image(
 }
 
 impl StepLabel {
-    fn of(step: &plan::PlanStep) -> Self {
+    pub(crate) fn of(step: &plan::PlanStep) -> Self {
         Self { kind: step.kind().to_owned(), label: step.label(), writes: step.writes() }
     }
 }

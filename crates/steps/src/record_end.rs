@@ -7,7 +7,7 @@ use gantry_domain::lock::{Fate, OwnerEnd};
 use gantry_domain::names::{ExecutionArn, NameError, ReleaseId, SlackId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
-use gantry_domain::record::{self, EndInWords, Facts, RolloutOutcome};
+use gantry_domain::record::{self, EndInWords, Facts, RollbackTrouble, RolloutOutcome};
 use gantry_domain::{End, ErrorName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -37,6 +37,8 @@ pub struct RecordEndInput {
     pub cause: Option<String>,
     /// What the stage's rollout returned.
     pub outcome: Option<RolloutOutcome>,
+    /// What became of putting the stage back, where that did not work.
+    pub rollback: Option<RollbackTrouble>,
     /// What people, time or a newer release decided.
     pub decision: Option<DecisionRead>,
 }
@@ -114,6 +116,7 @@ impl RecordEnd<'_> {
             error: input.error.as_deref(),
             cause: input.cause.as_deref(),
             outcome: input.outcome.as_ref(),
+            rollback: input.rollback.as_ref(),
             decision: input.decision.as_ref().map(|read| (read.outcome, read.reason.as_deref())),
         });
         Ok(self.conclude(&input.execution, &release, input.stage.as_ref(), words).await?)
@@ -161,8 +164,8 @@ impl RecordEnd<'_> {
                 tracing::warn!(%stage, release = %stored.lock.release, reason, "the lock is kept");
             }
             Fate::PassOn => {
-                let Self { locks, tokens, clock, .. } = *self;
-                PassLock { locks, tokens, clock }.pass_on(stage, owner).await?;
+                let Self { releases, locks, tokens, clock, .. } = *self;
+                PassLock { locks, releases, tokens, clock }.pass_on(stage, owner).await?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
 use serde::{Deserialize, Serialize};
 
 use crate::pass_lock::PassLock;
-use crate::ports::store::Locks;
+use crate::ports::store::{Locks, Releases};
 use crate::ports::{Clock, PortError, TaskTokens};
 
 /// What the state gives.
@@ -31,6 +31,8 @@ pub struct ReleaseLockOutput {
 pub struct ReleaseLock<'a> {
     /// The locks and their queues.
     pub locks: &'a dyn Locks,
+    /// What those who wait are, and which stages hold.
+    pub releases: &'a dyn Releases,
     /// The waiting states.
     pub tokens: &'a dyn TaskTokens,
     /// World time.
@@ -42,8 +44,9 @@ impl ReleaseLock<'_> {
     pub async fn run(&self, input: ReleaseLockInput) -> Result<ReleaseLockOutput, PortError> {
         let ReleaseLockInput { execution, stage, .. } = input;
         let kept = self.locks.read(&stage).await?.is_some_and(|stored| stored.lock.kept.is_some());
-        let Self { locks, tokens, clock } = *self;
-        let released = !kept && PassLock { locks, tokens, clock }.pass_on(&stage, &execution).await?;
+        let Self { locks, releases, tokens, clock } = *self;
+        let released =
+            !kept && PassLock { locks, releases, tokens, clock }.pass_on(&stage, &execution).await?;
         Ok(ReleaseLockOutput { released })
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gantry_domain::names::{ApprovalId, ReleaseId};
+use gantry_domain::names::{ApprovalId, HoldId, ReleaseId};
 use gantry_domain::notice::Notice;
 use jiff::Timestamp;
 
@@ -113,12 +113,15 @@ impl SendNotices<'_> {
             // The head of the thread.
             Notice::Started { .. } => self.post(release, &entry.notice, None).await,
             // In the channel itself, so that people are called.
-            Notice::ApprovalRequested { .. } => self.post(release, &entry.notice, None).await,
+            Notice::ApprovalRequested { .. } | Notice::RolledBack { .. } => {
+                self.post(release, &entry.notice, None).await
+            }
             Notice::ApprovalDecided { approval, .. } | Notice::ApprovalVoided { approval, .. } => {
                 self.close_question(&story, approval, &entry.notice).await
             }
             Notice::Ended { .. } => self.end(&story, &entry.notice).await,
-            Notice::StageVerified { .. } | Notice::WaitingForLock { .. } => {
+            Notice::Resumed { hold, .. } => self.close_hold(&story, hold, &entry.notice).await,
+            Notice::StageVerified { .. } | Notice::WaitingForLock { .. } | Notice::Held { .. } => {
                 self.post(release, &entry.notice, story.head()).await
             }
         };
@@ -139,6 +142,23 @@ impl SendNotices<'_> {
             }
         }
         self.post(story.release, outcome, story.head()).await
+    }
+
+    /// Takes the button off the message that told of the hold, or says it in the thread where there is no such message.
+    async fn close_hold(
+        &self,
+        story: &Story<'_>,
+        hold: &HoldId,
+        resumed: &Notice,
+    ) -> Result<Option<MessageAt>, ChatError> {
+        let Some((told, at)) = story.hold(hold) else {
+            return self.post(story.release, resumed, story.head()).await;
+        };
+        let message = Message { release: story.release, notice: told, outcome: Some(resumed) };
+        if self.chat.update(at, message).await? {
+            return Ok(None);
+        }
+        self.post(story.release, resumed, story.head()).await
     }
 
     /// Changes the head of the thread, then tells the end in the thread. Changing it again does no harm, so it is first.
@@ -211,6 +231,10 @@ impl<'a> Story<'a> {
 
     fn head(&self) -> Option<&'a MessageAt> {
         self.started().map(|(_, at)| at)
+    }
+
+    fn hold(&self, wanted: &HoldId) -> Option<(&'a Notice, &'a MessageAt)> {
+        self.told().find(|(notice, _)| matches!(notice, Notice::RolledBack { hold, .. } if hold == wanted))
     }
 
     fn question(&self, wanted: &ApprovalId) -> Option<(&'a Notice, &'a MessageAt)> {

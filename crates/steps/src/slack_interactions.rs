@@ -1,4 +1,5 @@
-//! Somebody clicked a button or sent a form in Slack: decides an approval, or opens the form for a reason.
+//! Somebody clicked a button or sent a form in Slack: decides an approval, opens the form for a reason, or resumes a
+//! stage that holds.
 //!
 //! Who calls it has verified the signature and parsed the body. Whether the person may is looked at here, in one place,
 //! before anything else is: nothing but `Admitted` reaches the part that decides (T3, T4). Whoever is turned away
@@ -9,7 +10,9 @@ use gantry_domain::names::{ApprovalId, SlackId};
 use gantry_domain::pipeline::Pipeline;
 
 use crate::decide::{Decide, Told};
+use crate::ports::store::{Holds, Recorded, Resumer};
 use crate::ports::{Chat, PortError, ReasonQuestion, Whisper};
+use crate::resume::resume;
 
 /// What somebody did in Slack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,11 @@ pub enum Act {
         /// The reason as typed. Untrusted text.
         reason: String,
     },
+    /// Clicked Resume.
+    Resume {
+        /// What the button names.
+        hold: String,
+    },
     /// Anything that nothing hangs on.
     Other,
 }
@@ -82,6 +90,8 @@ pub struct SlackInteractions<'a> {
     pub pipeline: &'a Pipeline,
     /// Decides.
     pub decide: Decide<'a>,
+    /// Which stages hold.
+    pub holds: &'a dyn Holds,
     /// Tells people.
     pub chat: &'a dyn Chat,
 }
@@ -110,6 +120,7 @@ impl SlackInteractions<'_> {
             Act::Reject { approval, reason } => {
                 self.choose(&person, approval, Choice::Reject { reason: reason.clone() }).await
             }
+            Act::Resume { hold } => self.resume(&person, hold).await,
             Act::Other => Ok(None),
         };
         match done {
@@ -165,6 +176,26 @@ impl SlackInteractions<'_> {
             Err(whisper) => return Ok(Some(whisper)),
         };
         Ok(whisper(self.decide.click(&question.approval, &person.0, choice).await?))
+    }
+
+    /// Ends the hold a button names, if this person is among those configured for its stage. A hold that is over, or that
+    /// another one has followed, is not found.
+    async fn resume(&self, person: &Admitted, id: &str) -> Result<Option<Whisper>, PortError> {
+        for stage in &self.pipeline.stages {
+            let Some(hold) = self.holds.hold(&stage.name).await? else { continue };
+            if hold.id.as_str() != id {
+                continue;
+            }
+            if !stage.approval.as_ref().is_some_and(|gate| gate.approvers.contains(&person.0)) {
+                return Ok(Some(Whisper::NotAllowed));
+            }
+            let by = Resumer::Person(person.0.clone());
+            return Ok(match resume(self.holds, self.decide.clock, &hold, &by).await? {
+                Recorded::Now => None,
+                Recorded::Before => Some(Whisper::NoHold),
+            });
+        }
+        Ok(Some(Whisper::NoHold))
     }
 
     async fn ask_reason(

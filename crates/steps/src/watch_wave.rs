@@ -7,9 +7,9 @@ use gantry_domain::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revisi
 use gantry_domain::names::{
     ExecutionArn, PlanHash, ReleaseId, ServiceDeploymentArn, ServiceName, ServiceRevisionArn, StageName,
 };
-use gantry_domain::plan::{Plan, PlanStep};
+use gantry_domain::plan::{Plan, PlanKind, PlanStep};
 use gantry_domain::verdict::{
-    DeploymentObservation, Verdict, VerdictWord, Wanted, deadline, judge, judge_wave,
+    DeploymentObservation, Standing, Verdict, VerdictWord, Wanted, deadline, judge, judge_wave,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,11 @@ impl Wave<'_> {
         let newer = list
             .iter()
             .find(|one| Some(&one.arn) != own_arn && one.created_at.is_some_and(|created| created > since));
+        let standing = (self.plan.terms.kind == PlanKind::Rollback).then(|| Standing {
+            task_definition: service.task_definition.clone(),
+            settled: list.iter().all(|deployment| deployment.status.is_over())
+                && !matches!(service.rollout_state.as_deref(), Some("IN_PROGRESS" | "FAILED")),
+        });
         let events = service.events.iter().filter(|event| event.at >= self.asked_at).cloned().collect();
         Ok(DeploymentObservation {
             service: started.service.clone(),
@@ -197,6 +202,7 @@ impl Wave<'_> {
             tasks: Vec::new(),
             stopped: Vec::new(),
             events,
+            standing,
         })
     }
 
@@ -209,6 +215,9 @@ impl Wave<'_> {
     ) -> Result<Verdict, PortError> {
         if seen.own.as_ref().is_some_and(|own| own.status == DeploymentStatus::Successful) {
             seen.revision = self.revision_of(seen.own.as_ref()).await?;
+            seen.tasks = self.observe.tasks_of(&self.scope, &seen.service, TaskState::Running).await?;
+        }
+        if seen.stands().is_some_and(|standing| standing.settled) {
             seen.tasks = self.observe.tasks_of(&self.scope, &seen.service, TaskState::Running).await?;
         }
         let verdict = judge(seen, now, until, SOAK);

@@ -7,7 +7,9 @@ use gantry_steps::acquire_lock::AcquireLock;
 fn main() -> ExitCode {
     gantry_lambda::task(
         "acquire-lock",
-        async |wiring| Ok((wiring.queues()?, wiring.tokens(), wiring.clock()?)),
-        async |(locks, tokens, clock), input| AcquireLock { locks, tokens, clock }.run(input).await,
+        async |wiring| Ok((wiring.queues()?, wiring.releases()?, wiring.tokens(), wiring.clock()?)),
+        async |(locks, releases, tokens, clock), input| {
+            AcquireLock { locks, releases, tokens, clock }.run(input).await
+        },
     )
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use gantry_steps::aftermath::Aftermath;
 use gantry_steps::send_notices::SendNotices;
 use gantry_steps::sweep::Sweep;
 
@@ -17,18 +18,17 @@ fn main() -> ExitCode {
         async |(pipeline, tables, executions, tokens, (chat, dead_letters), clock), ()| {
             let (releases, approvals, locks) = tables;
             let deliver = &SendNotices { outbox: releases, chat, dead_letters, clock };
-            let sweep = Sweep {
+            let aftermath = Aftermath {
                 pipeline,
                 releases,
-                outbox: releases,
                 approvals,
                 locks,
                 executions,
+                stop: executions,
                 tokens,
-                deliver,
                 clock,
             };
-            sweep.run().await
+            Sweep { aftermath, outbox: releases, deliver }.run().await
         },
     )
 }

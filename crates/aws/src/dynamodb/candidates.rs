@@ -83,6 +83,14 @@ impl Candidates for ReleasesTable {
         Ok(images)
     }
 
+    async fn images_tagged(
+        &self,
+        pipeline: &PipelineName,
+        commit: &CommitPrefix,
+    ) -> Result<Vec<ImageFact>, PortError> {
+        self.facts(&format!("image#{pipeline}"), &format!("{commit}#")).await
+    }
+
     async fn workflows(
         &self,
         pipeline: &PipelineName,

@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use gantry_domain::names::{CommitSha, ComponentName, PipelineName};
+use gantry_domain::release::Release;
 use gantry_steps::ports::PortError;
-use gantry_steps::ports::store::{ClaimMark, ClaimOutcome, NewClaim};
+use gantry_steps::ports::store::{ClaimMark, ClaimOutcome, NewClaim, NewNotice};
 
 use super::call::{ABSENT, Expression, Reason, Table, Transacted};
 use super::item::{Key, Row, n, s, time, to_json};
@@ -29,7 +30,7 @@ pub(super) async fn write(table: &Table, claim: &NewClaim<'_>) -> Result<ClaimOu
     let mut items = pushes(table, claim)?;
     let pushes = items.len();
     items.push(mark(table, claim)?);
-    items.extend(release(table, claim)?);
+    items.extend(manifest(table, claim.release, claim.notice)?);
     match table.transact(items).await? {
         Transacted::Done => Ok(ClaimOutcome::Claimed),
         Transacted::Cancelled(reasons) if reasons.get(pushes..).is_some_and(is_refused) => {
@@ -77,8 +78,12 @@ fn mark(table: &Table, claim: &NewClaim<'_>) -> Result<TransactWriteItem, PortEr
     table.putting(row, &condition)
 }
 
-fn release(table: &Table, claim: &NewClaim<'_>) -> Result<Vec<TransactWriteItem>, PortError> {
-    let release = claim.release;
+/// The manifest, the mark that it runs, and the first entry of its log.
+pub(super) fn manifest(
+    table: &Table,
+    release: &Release,
+    notice: &NewNotice,
+) -> Result<Vec<TransactWriteItem>, PortError> {
     let manifest = log::manifest(&release.id).row([
         ("body", to_json(release)?),
         ("execution", s(&release.execution)),
@@ -90,6 +95,6 @@ fn release(table: &Table, claim: &NewClaim<'_>) -> Result<Vec<TransactWriteItem>
         table.putting(manifest, &Expression::when(ABSENT))?,
         table.putting(running, &Expression::default())?,
     ];
-    items.extend(log::entry_writes(table, &release.id, 1, claim.notice)?);
+    items.extend(log::entry_writes(table, &release.id, 1, notice)?);
     Ok(items)
 }

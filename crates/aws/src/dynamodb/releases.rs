@@ -9,6 +9,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use gantry_domain::End;
 use gantry_domain::names::{CommitSha, ComponentName, PipelineName, ReleaseId};
+use gantry_domain::release::Release;
 use gantry_steps::ports::PortError;
 use gantry_steps::ports::store::{
     ClaimMark, ClaimOutcome, EndOutcome, LogEntry, NewClaim, NewNotice, Recorded, Releases, RunningRelease,
@@ -58,6 +59,11 @@ impl Releases for ReleasesTable {
 
     async fn claim(&self, claim: &NewClaim<'_>) -> Result<ClaimOutcome, PortError> {
         claim::write(&self.0, claim).await
+    }
+
+    async fn claim_rollback(&self, release: &Release, notice: &NewNotice) -> Result<Recorded, PortError> {
+        let written = self.0.transact(claim::manifest(&self.0, release, notice)?).await?;
+        Ok(if written == Transacted::Done { Recorded::Now } else { Recorded::Before })
     }
 
     async fn find(&self, release: &ReleaseId) -> Result<Option<StoredRelease>, PortError> {

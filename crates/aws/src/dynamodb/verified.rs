@@ -83,10 +83,13 @@ fn baseline_key(stage: &StageName, service: &ServiceName) -> Key {
     Key::new(format!("baseline#{stage}"), service.as_str())
 }
 
-fn row(entry: &VerifiedEntry) -> Result<Item, PortError> {
+pub(super) fn key(entry: &VerifiedEntry) -> Key {
     let sk = format!("{}#{}#{}", time(entry.at), entry.service, entry.release);
-    let key = Key::new(partition(&entry.stage, &entry.component), sk);
-    Ok(key.row([("body", to_json(entry)?), ("rolledBack", AttributeValue::Bool(entry.rolled_back))]))
+    Key::new(partition(&entry.stage, &entry.component), sk)
+}
+
+pub(super) fn row(entry: &VerifiedEntry) -> Result<Item, PortError> {
+    Ok(key(entry).row([("body", to_json(entry)?), ("rolledBack", AttributeValue::Bool(entry.rolled_back))]))
 }
 
 fn read(row: &Row<'_>) -> Result<VerifiedEntry, PortError> {

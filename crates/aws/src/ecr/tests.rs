@@ -41,9 +41,36 @@ async fn all_pages_of_tags_are_read() {
 }
 
 #[tokio::test]
+async fn t12_all_pages_of_tagged_images_are_read_with_their_times_and_kinds() {
+    let (ecr, aws) = ecr(|asked| {
+        let second = asked.json().get("nextToken").is_some();
+        let of_image = |digit: char, tag: &str, status: &str| {
+            json!({"imageDigest": digest(digit).as_str(), "imageTags": [tag, "not a tag"],
+                "imagePushedAt": 1_795_262_400.25, "imageManifestMediaType": INDEX, "imageStatus": status})
+        };
+        Answer::json(&if second {
+            json!({"imageDetails": [of_image('b', "sha-2", "ACTIVE"), of_image('c', "sha-3", "ARCHIVED")]})
+        } else {
+            json!({"imageDetails": [of_image('a', "sha-1", "ACTIVE")], "nextToken": "more"})
+        })
+    });
+    let images = ecr.tagged(&scope(), &repository()).await.unwrap().unwrap();
+    let seen: Vec<_> = images.iter().map(|image| (image.digest.clone(), image.tags.len())).collect();
+    assert_eq!(seen, [(digest('a'), 1), (digest('b'), 1)], "an archived image cannot be pulled");
+    assert_eq!(images[1].pushed_at.as_second(), 1_795_262_400);
+    assert_eq!(images[1].manifest_media_type.as_deref(), Some(INDEX));
+    assert_eq!(images[1].artifact_media_type, None);
+    let asked = aws.asked("DescribeImages");
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0].json()["filter"]["tagStatus"], "TAGGED");
+    assert!(asked.iter().all(|asked| asked.signed_by == "STAGEKEY"), "in the stage's name");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_none() {
     let (no_repository, _) = ecr(|_| Answer::error(400, "RepositoryNotFoundException", "no"));
     assert_eq!(no_repository.tags(&scope(), &repository()).await.unwrap(), None);
+    assert_eq!(no_repository.tagged(&scope(), &repository()).await.unwrap(), None);
     assert_eq!(no_repository.image(&scope(), &repository(), &digest('a')).await.unwrap(), None);
     let (no_image, _) = ecr(|_| Answer::error(400, "ImageNotFoundException", "no"));
     let tag = Tag::new("sha-1").unwrap();

@@ -1,8 +1,8 @@
 use gantry_domain::ErrorName;
 use gantry_domain::names::ExecutionArn;
 use gantry_steps::ports::{
-    Answered, ExecutionState, Executions as _, PortError, StartRelease as _, Started, TaskToken,
-    TaskTokens as _,
+    Answered, ExecutionState, Executions as _, PortError, StartRelease as _, Started, StopExecutions as _,
+    TaskToken, TaskTokens as _,
 };
 use serde_json::json;
 
@@ -85,4 +85,18 @@ async fn t08_an_execution_is_over_only_when_step_functions_says_so() {
     assert_eq!(state(gone).await.unwrap(), ExecutionState::Gone);
     let unknown = state(Answer::TimedOut).await.unwrap_err();
     assert!(matches!(unknown, PortError::Unavailable { .. }), "not knowing is not having ended: {unknown:?}");
+}
+
+#[tokio::test]
+async fn t08_an_execution_is_stopped_with_its_cause_and_one_that_is_gone_needs_no_stopping() {
+    let arn = ExecutionArn::new("arn:aws:states:us-west-2:111122223333:execution:m:one").unwrap();
+    let aws = answering(Answer::json(&json!({ "stopDate": 1_795_000_000 })));
+    SfnExecutions::new(&aws.config()).stop(&arn, "nobody waits for it").await.unwrap();
+    let asked = aws.asked("StopExecution")[0].json();
+    assert_eq!(asked, json!({ "executionArn": arn, "cause": "nobody waits for it" }));
+    let gone = answering(Answer::error(400, "ExecutionDoesNotExist", "gone"));
+    SfnExecutions::new(&gone.config()).stop(&arn, "x").await.unwrap();
+    let denied = answering(Answer::error(400, "AccessDeniedException", "no"));
+    let error = SfnExecutions::new(&denied.config()).stop(&arn, "x").await.unwrap_err();
+    assert!(matches!(error, PortError::Denied { .. }), "{error:?}");
 }

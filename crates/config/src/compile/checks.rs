@@ -99,7 +99,7 @@ fn check(
         }
         (None, Some(task)) => {
             let default = name.as_ref().map(|name| name.value.to_string());
-            tasks::read(task, default, components, steps, mistakes).map(SharedKind::Task)
+            tasks::read(task, default, false, components, steps, mistakes).map(SharedKind::Task)
         }
         _ => {
             mistakes.add(&table.place, "expected exactly one of http and task");

@@ -140,5 +140,5 @@ fn task(
         let message = format!("expected a service of {own}, found {:?} of {owner}", service.value.as_str());
         mistakes.add(&service.place, message);
     }
-    tasks::read(table, name, components, steps, mistakes)
+    tasks::read(table, name, purpose == "migration", components, steps, mistakes)
 }

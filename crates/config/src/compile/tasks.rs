@@ -11,15 +11,17 @@ use crate::file::{ImageTable, TaskTable};
 use crate::mistake::{At, Gathered};
 use crate::read::Span;
 
-/// Checks a task and builds it. `default_name` serves where the table has none.
+/// Checks a task and builds it. `default_name` serves where the table has none; only a migration can be
+/// breaking.
 pub(super) fn read(
     table: &At<TaskTable>,
     default_name: Option<String>,
+    is_migration: bool,
     components: &Components,
     steps: &mut Unique,
     mistakes: &mut Gathered,
 ) -> Option<TaskSpec> {
-    let TaskTable { name, service, image, container, command, timeout } = &table.value;
+    let TaskTable { name, service, image, container, command, timeout, breaking } = &table.value;
     let default = default_name.and_then(|name| StepName::new(name).ok());
     let default = default.map(|value| At { value, place: table.place.field("name") });
     let name = named(steps, name.as_ref().or(default.as_ref()), mistakes);
@@ -30,6 +32,10 @@ pub(super) fn read(
     };
     not_empty(command.as_ref(), "a command", mistakes);
     let timeout = within(timeout.as_ref(), Duration::from_secs(10), Duration::from_secs(12 * 3600), mistakes);
+    let breaking = breaking.as_ref()?;
+    if breaking.value && !is_migration {
+        mistakes.add(&breaking.place, "expected only of a migration, which can be breaking");
+    }
     Some(TaskSpec {
         name: name?,
         service: cloned(service.as_ref())?,
@@ -37,6 +43,7 @@ pub(super) fn read(
         container: cloned(container.as_ref()),
         command: command.as_ref()?.value.iter().map(|word| word.value.0.clone()).collect(),
         timeout: timeout?,
+        breaking: breaking.value,
     })
 }
 

@@ -66,6 +66,16 @@ macro_rules! numbers {
 }
 numbers!(u16, u32);
 
+impl Read for bool {
+    fn read(node: &Node<'_>, mistakes: &mut Gathered) -> Option<Self> {
+        let flag = node.value.as_bool();
+        if flag.is_none() {
+            node.expected("true or false", mistakes);
+        }
+        flag
+    }
+}
+
 /// Declares a text that is checked when it is read: its JSON Schema and what was expected of a wrong one.
 macro_rules! texts {
     ($($(#[doc = $doc:literal])* $name:ident($inner:ty), $expected:literal, $pattern:literal, $parse:expr;)*) => {$(

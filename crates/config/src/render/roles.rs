@@ -14,20 +14,28 @@ use crate::compile::{Configuration, StageGrants};
 /// Functions that change stages.
 const DEPLOYERS: [&str; 2] = ["StartDeployments", "StartTask"];
 
-/// Looks at the first stage only, where a release's images come from.
-const CLAIMER: &str = "ClaimRelease";
+/// Look at the first stage only, where a release's images come from.
+const CLAIMERS: [&str; 2] = ["ClaimRelease", "Reconcile"];
 
 /// Functions that look at every stage.
-const OBSERVERS: [&str; 6] =
-    ["PlanStage", "RecordStage", "StartDeployments", "StartTask", "WatchTask", "WatchWave"];
+const OBSERVERS: [&str; 8] = [
+    "PlanRollback",
+    "PlanStage",
+    "RecordRollback",
+    "RecordStage",
+    "StartDeployments",
+    "StartTask",
+    "WatchTask",
+    "WatchWave",
+];
 
 /// Resources and outputs for all stages.
 pub(super) fn of_stages(configuration: &Configuration) -> (Map<String, Value>, Map<String, Value>) {
     let (mut resources, mut outputs) = (Map::new(), Map::new());
     for (index, stage) in configuration.pipeline.stages.iter().enumerate() {
         let Some(grants) = configuration.grants.get(&stage.name) else { continue };
-        let claimer = (index == 0).then_some(CLAIMER);
-        let observers: Vec<&str> = claimer.into_iter().chain(OBSERVERS).collect();
+        let claimers = if index == 0 { &CLAIMERS[..] } else { &[] };
+        let observers: Vec<&str> = claimers.iter().copied().chain(OBSERVERS).collect();
         let deploy = deploy_statements(stage, grants);
         let observe = observe_statements(configuration, stage);
         for (purpose, trusted, statements) in

@@ -183,9 +183,27 @@ fn t40_only_pushes_into_the_pipelines_own_repositories_wake_the_intake() {
 }
 
 #[test]
+fn t25_every_way_to_die_of_the_release_machine_alone_wakes_the_watcher() {
+    let template = rendered().template;
+    let pattern = &template["Resources"]["ReleaseDiedRule"]["Properties"]["EventPattern"];
+    assert_eq!(pattern["source"], serde_json::json!(["aws.states"]));
+    assert_eq!(pattern["account"][0]["Ref"], "AWS::AccountId");
+    assert_eq!(pattern["region"][0]["Ref"], "AWS::Region");
+    assert_eq!(pattern["detail"]["stateMachineArn"], serde_json::json!([{"Ref": "ReleaseMachine"}]));
+    assert_eq!(pattern["detail"]["status"], serde_json::json!(["FAILED", "TIMED_OUT", "ABORTED"]));
+}
+
+#[test]
+fn t12_the_registry_is_compared_every_five_minutes() {
+    let rule = &rendered().template["Resources"]["ReconcileRule"]["Properties"];
+    assert_eq!(rule["ScheduleExpression"], "rate(5 minutes)");
+    assert_eq!(rule["Targets"][0]["Arn"]["Fn::GetAtt"][0], "ReconcileFunction");
+}
+
+#[test]
 fn t39_each_trigger_is_limited_to_its_source_and_account() {
     let permissions = of_type(&rendered().template, "AWS::Lambda::Permission");
-    assert_eq!(permissions.len(), 4);
+    assert_eq!(permissions.len(), 6);
     for (id, permission) in permissions {
         let properties = &permission["Properties"];
         assert_eq!(properties["SourceAccount"]["Ref"], "AWS::AccountId", "{id}");

@@ -5,7 +5,8 @@ mod tasks;
 use std::collections::BTreeMap;
 
 use super::{
-    Change, Plan, PlanStep, PlanTerms, PlannedService, PlannedTask, Refusal, ServiceObservation, TaskPurpose,
+    Change, Plan, PlanKind, PlanStep, PlanTerms, PlannedService, PlannedTask, Refusal, ServiceObservation,
+    TaskPurpose,
 };
 use crate::ecs::{ContainerImage, Controller, DeploymentSummary, Service};
 use crate::names::{ComponentName, ContainerName, Digest, RepositoryName, ServiceName, StepName};
@@ -84,6 +85,7 @@ pub fn build(
         return Err(PlanError::Unsupported(builder.refusals));
     }
     let terms = PlanTerms {
+        kind: PlanKind::Release,
         release: release.id.clone(),
         stage: stage.name.clone(),
         config: pipeline.hash.clone(),
@@ -338,13 +340,13 @@ fn busy(seen: &ObservedService) -> Option<Refusal> {
 }
 
 /// The digest a container runs: the one its image is pinned to, else the one ECS resolved.
-fn digest_of(image: &ContainerImage) -> Option<Digest> {
+pub(super) fn digest_of(image: &ContainerImage) -> Option<Digest> {
     let pinned = image.image.rsplit_once('@').and_then(|(_, digest)| Digest::new(digest).ok());
     pinned.or_else(|| image.digest.clone())
 }
 
 /// The one digest that the replaced containers run. `None` when ECS does not tell, or tells of several.
-fn running_digest(seen: &ObservedService, containers: &[ContainerName]) -> Option<Digest> {
+pub(super) fn running_digest(seen: &ObservedService, containers: &[ContainerName]) -> Option<Digest> {
     let mut digests = seen.images.iter().filter(|image| containers.contains(&image.container)).map(digest_of);
     let first = digests.next()??;
     digests.all(|digest| digest.as_ref() == Some(&first)).then_some(first)

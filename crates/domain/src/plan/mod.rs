@@ -7,6 +7,7 @@
 mod build;
 mod moved;
 mod refusal;
+mod rollback;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use crate::pipeline::Check;
 pub use build::{ObservedService, ObservedStage, PlanError, build, task_family};
 pub use moved::moved;
 pub use refusal::Refusal;
+pub use rollback::{ChangedWave, Rollback, begun_waves, broke, rollback, waves_of};
 
 /// What a release will change in one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanTerms {
+    /// Whether it brings a release or puts the stage back.
+    #[serde(default, skip_serializing_if = "PlanKind::is_release")]
+    pub kind: PlanKind,
     /// The release.
     pub release: ReleaseId,
     /// The stage.
@@ -67,6 +72,24 @@ pub struct PlanTerms {
     pub services: Vec<PlannedService>,
     /// What is done, in order.
     pub steps: Vec<PlanStep>,
+}
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PlanKind {
+    /// It brings a release.
+    #[default]
+    Release,
+    /// It puts services back to what was verified. A rollback is never rolled back.
+    Rollback,
+}
+
+impl PlanKind {
+    /// Does it bring a release? Not written then, so that plans from before there were rollbacks keep their hash.
+    pub fn is_release(&self) -> bool {
+        *self == Self::Release
+    }
 }
 
 /// One service in a plan.
@@ -151,6 +174,9 @@ pub struct PlannedTask {
     pub command: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
+    /// Once it has begun, what ran before cannot run any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breaking: bool,
 }
 
 /// What a task is for.

@@ -12,7 +12,7 @@ pub fn moved(old: &PlanTerms, new: &PlanTerms) -> Vec<String> {
         return Vec::new();
     }
     let mut sentences = Vec::new();
-    if old.release != new.release || old.stage != new.stage {
+    if (&old.release, &old.stage, old.kind) != (&new.release, &new.stage, new.kind) {
         sentences.push(format!("It is another plan: {} in {}.", new.release, new.stage));
     }
     if old.config != new.config {

@@ -71,6 +71,18 @@ pub enum Refusal {
         /// The fields, as paths.
         fields: Vec<String>,
     },
+    /// Nothing is known that the service could go back to.
+    NoTarget {
+        /// The service.
+        service: ServiceName,
+    },
+    /// What the service is to go back to cannot be read any more.
+    TargetGone {
+        /// The service.
+        service: ServiceName,
+        /// Its target.
+        task_definition: TaskDefinitionArn,
+    },
     /// A task's service is not there, or not of this pipeline.
     TaskService {
         /// The task.
@@ -141,6 +153,15 @@ impl fmt::Display for Refusal {
                 "the task definition of service {service} ({task_definition}) has fields that this version of Gantry \
                  does not know and would lose: {}; update Gantry, or remove them",
                 joined(fields)
+            ),
+            Self::NoTarget { service } => write!(
+                f,
+                "service {service} has nothing to go back to: nothing of it was verified here, and ECS did not tell which \
+                 image ran when Gantry first looked"
+            ),
+            Self::TargetGone { service, task_definition } => write!(
+                f,
+                "service {service} would go back to {task_definition}, which cannot be read any more: was it deleted?"
             ),
             Self::TaskService { task, service } => {
                 write!(

@@ -7,14 +7,14 @@ use crate::ecs::{ContainerImage, Controller, DeploymentStatus, DeploymentSummary
 use crate::pipeline::{CheckKind, Pipeline, TaskImage};
 use crate::release::{ComponentSource, Release, ReleasedComponent};
 use crate::task_definition::{TaskDefinition, TaskDefinitionBody, image_by_digest};
-use crate::testing::exchange;
+pub(super) use crate::testing::exchange;
 
-fn digest(digit: char) -> Digest {
+pub(super) fn digest(digit: char) -> Digest {
     Digest::new(format!("sha256:{}", digit.to_string().repeat(64))).unwrap()
 }
 
 /// Everything is new: digest `b` for all components.
-fn release(pipeline: &Pipeline) -> Release {
+pub(super) fn release(pipeline: &Pipeline) -> Release {
     let components = pipeline.components.iter().map(|component| {
         let released = ReleasedComponent {
             repository: component.repository.clone(),
@@ -34,6 +34,7 @@ fn release(pipeline: &Pipeline) -> Release {
         config: pipeline.hash.clone(),
         components: components.collect(),
         commits: Vec::new(),
+        undoes: None,
     }
 }
 
@@ -42,7 +43,7 @@ fn arn(service: &ServiceName, revision: u32) -> TaskDefinitionArn {
         .unwrap()
 }
 
-fn deployment(service: &ServiceName, status: DeploymentStatus) -> DeploymentSummary {
+pub(super) fn deployment(service: &ServiceName, status: DeploymentStatus) -> DeploymentSummary {
     let arn = format!("arn:aws:ecs:us-west-2:111122223333:service-deployment/c/{service}/1");
     DeploymentSummary { arn: ServiceDeploymentArn::new(arn).unwrap(), status, target: None, created_at: None }
 }
@@ -87,14 +88,14 @@ fn app() -> ContainerName {
 }
 
 /// Every service runs digest `a`.
-fn world(pipeline: &Pipeline) -> ObservedStage {
+pub(super) fn world(pipeline: &Pipeline) -> ObservedStage {
     let services = pipeline.components.iter().flat_map(|component| {
         component.services().map(|service| observed(service, &component.repository, 'a'))
     });
     ObservedStage { at: Timestamp::UNIX_EPOCH, under_lock: true, services: services.collect() }
 }
 
-fn service<'a>(world: &'a mut ObservedStage, name: &str) -> &'a mut ObservedService {
+pub(super) fn service<'a>(world: &'a mut ObservedStage, name: &str) -> &'a mut ObservedService {
     world.services.iter_mut().find(|seen| seen.service.name.as_str() == name).unwrap()
 }
 
@@ -110,7 +111,7 @@ fn planned(pipeline: &Pipeline, world: &ObservedStage) -> Result<Plan, PlanError
     build(pipeline, &pipeline.stages[0], &release(pipeline), world)
 }
 
-fn labels(plan: &Plan) -> Vec<String> {
+pub(super) fn labels(plan: &Plan) -> Vec<String> {
     plan.terms.steps.iter().map(PlanStep::label).collect()
 }
 

@@ -87,6 +87,7 @@ fn seen(status: DeploymentStatus) -> DeploymentObservation {
         tasks: vec![task('1', OURS, "RUNNING", 'b'), task('2', OURS, "RUNNING", 'b')],
         stopped: Vec::new(),
         events: Vec::new(),
+        standing: None,
     }
 }
 
@@ -338,4 +339,36 @@ fn a_task_is_waited_for_until_its_time_is_over_and_not_stopped() {
     assert!(judged(Some(&running), 600).reason().unwrap().contains("goes on"));
     assert_eq!(judged(None, 599), Verdict::Pending);
     assert!(judged(None, 600).reason().unwrap().contains("does not know"));
+}
+
+/// A rollback of a service that nobody but ECS itself deployed to.
+fn standing(task_definition: &str, settled: bool) -> DeploymentObservation {
+    let standing = Standing { task_definition: Some(definition(task_definition)), settled };
+    DeploymentObservation {
+        own: None,
+        revision: None,
+        standing: Some(standing),
+        ..seen(DeploymentStatus::Successful)
+    }
+}
+
+#[test]
+fn t14_a_rollback_counts_what_runs_whoever_brought_it() {
+    let judged = |seen: &DeploymentObservation, second| judge(seen, at(second), at(600), SOAK);
+    assert_eq!(judged(&standing(OURS, true), 5), Verdict::Good);
+    assert_eq!(judged(&standing(OURS, false), 5), Verdict::Pending, "ECS is still at it");
+    assert!(judged(&standing(OURS, false), 600).reason().unwrap().contains("did not come back in time"));
+    assert_eq!(judged(&standing(OLD, true), 5), Verdict::Pending, "it stands elsewhere: ours must appear");
+    let too_few = DeploymentObservation { desired_count: 3, ..standing(OURS, true) };
+    assert_eq!(judged(&too_few, 5), Verdict::Pending);
+    assert!(judged(&too_few, 600).reason().unwrap().contains("only 2 of 3 tasks run it"));
+    let mut other = standing(OURS, true);
+    other.tasks = vec![task('a', OURS, "RUNNING", 'e'), task('b', OURS, "RUNNING", 'e')];
+    assert_eq!(judged(&other, 5).word(), VerdictWord::Bad, "another digest under the same task definition");
+}
+
+#[test]
+fn t14_a_release_is_never_good_because_of_what_stands_there() {
+    let release = DeploymentObservation { standing: None, ..standing(OURS, true) };
+    assert_eq!(judge(&release, at(5), at(600), SOAK), Verdict::Pending);
 }

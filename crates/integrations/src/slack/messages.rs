@@ -6,6 +6,7 @@
 
 mod question;
 mod release;
+mod rollback;
 
 use gantry_domain::names::{CommitSha, Digest};
 use gantry_domain::notice::Notice;
@@ -34,14 +35,18 @@ const REASON: usize = 900;
 pub(super) fn render(message: Message<'_>) -> Rendered {
     let release = message.release;
     match message.notice {
-        Notice::Started { commit, origin, components, commits } => {
+        Notice::Started { commit, origin, components, commits, undoes } => {
             let ended = match message.outcome {
                 Some(Notice::Ended { end, stage, reason, next }) => {
                     Some(release::ended(release, *end, stage.as_ref(), reason, next.as_deref()))
                 }
                 _ => None,
             };
-            release::started(release, commit, *origin, components, commits, ended)
+            let asked = match undoes {
+                Some(undoes) => rollback::asked(release, undoes),
+                None => release::asked(release, commit, *origin, components),
+            };
+            release::started(asked, components, commits, ended)
         }
         Notice::ApprovalRequested {
             approval,
@@ -78,6 +83,16 @@ pub(super) fn render(message: Message<'_>) -> Rendered {
             release::verified(release, stage, deployed, unchanged, passed)
         }
         Notice::WaitingForLock { stage, held_by } => release::waiting(release, stage, held_by),
+        Notice::RolledBack { stage, hold, until, resumers, reason, services } => {
+            let put_back =
+                rollback::PutBack { release, stage, hold, until: *until, resumers, reason, services };
+            match message.outcome {
+                Some(Notice::Resumed { by, release, .. }) => put_back.resumed(by.as_ref(), release.as_ref()),
+                _ => put_back.holds(),
+            }
+        }
+        Notice::Held { stage, after, until } => rollback::held(release, stage, after, *until),
+        Notice::Resumed { stage, by, release, .. } => rollback::resumed(stage, by.as_ref(), release.as_ref()),
         Notice::Ended { end, stage, reason, next } => {
             release::ended(release, *end, stage.as_ref(), reason, next.as_deref())
         }

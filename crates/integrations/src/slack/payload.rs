@@ -10,7 +10,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::modal::{CALLBACK, REASON};
-use super::{APPROVE, REJECT};
+use super::{APPROVE, REJECT, RESUME};
 use crate::json;
 use crate::signature::VerifiedBody;
 
@@ -110,6 +110,7 @@ fn click(payload: &Payload) -> Result<Act, PayloadError> {
             let trigger = payload.trigger_id.clone().ok_or(PayloadError::Missing("trigger_id"))?;
             Ok(Act::AskToReject { approval: approval()?, trigger })
         }
+        Some(RESUME) => Ok(Act::Resume { hold: approval()? }),
         _ => Ok(Act::Other),
     }
 }

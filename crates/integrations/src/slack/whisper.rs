@@ -24,6 +24,11 @@ pub(super) fn words(whisper: &Whisper) -> String {
             message further down in the channel."
                 .to_owned()
         }
+        Whisper::NoHold => {
+            "The stage does not hold for this any more, so nothing was changed. Look for a newer message \
+            further down in the channel."
+                .to_owned()
+        }
         Whisper::TryAgain => {
             "That did not work, and nothing was changed. Please try again in a moment.".to_owned()
         }

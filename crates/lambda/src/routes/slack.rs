@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gantry_aws::{ApprovalsTable, SecretsManager, SfnTaskTokens};
+use gantry_aws::{ApprovalsTable, ReleasesTable, SecretsManager, SfnTaskTokens};
 use gantry_domain::pipeline::Pipeline;
 use gantry_integrations::slack::{SlackClient, closing_note, parse, reason_missing};
 use gantry_steps::decide::Decide;
@@ -24,6 +24,7 @@ pub struct SlackDoor {
     signing_secret: String,
     pipeline: Pipeline,
     approvals: ApprovalsTable,
+    releases: ReleasesTable,
     tokens: SfnTaskTokens,
     chat: SlackClient,
     clock: WorldClock,
@@ -37,6 +38,7 @@ impl SlackDoor {
             signing_secret: wiring.settings().slack_signing_secret()?,
             pipeline: wiring.pipeline()?,
             approvals: wiring.approvals()?,
+            releases: wiring.releases()?,
             tokens: wiring.tokens(),
             chat: wiring.chat()?,
             clock: wiring.clock()?,
@@ -54,8 +56,9 @@ impl SlackDoor {
         let timestamp = request.header("x-slack-request-timestamp");
         let verified = body.from_slack(timestamp, request.header("x-slack-signature"), &secret, now)?;
         let interaction = parse(&verified).map_err(|error| Failure::Unclear(error.to_string()))?;
-        let Self { pipeline, approvals, tokens, chat, clock, .. } = self;
-        let step = SlackInteractions { pipeline, decide: Decide { approvals, tokens, clock }, chat };
+        let Self { pipeline, approvals, releases, tokens, chat, clock, .. } = self;
+        let decide = Decide { approvals, tokens, clock };
+        let step = SlackInteractions { pipeline, decide, holds: releases, chat };
         Ok(match step.run(&interaction).await? {
             SlackInteractionsOutput::Received => HttpAnswer::received(),
             SlackInteractionsOutput::ReasonMissing => HttpAnswer::with(reason_missing()),

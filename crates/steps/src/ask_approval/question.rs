@@ -114,6 +114,9 @@ impl AskApproval<'_> {
                 | Notice::ApprovalDecided { .. }
                 | Notice::ApprovalVoided { .. }
                 | Notice::WaitingForLock { .. }
+                | Notice::RolledBack { .. }
+                | Notice::Held { .. }
+                | Notice::Resumed { .. }
                 | Notice::Ended { .. } => None,
             })
             .unwrap_or_default())

@@ -5,7 +5,7 @@ use gantry_domain::candidate::{Ignored, Missing};
 use gantry_domain::claim::InputError;
 use gantry_domain::names::{
     BranchName, CommitPrefix, CommitSha, ComponentName, Digest, NameError, ReleaseId, RepositoryName,
-    ServiceName, Tag,
+    ServiceName, StageName, Tag,
 };
 
 use crate::StepError;
@@ -140,6 +140,30 @@ pub enum ClaimReleaseError {
         /// Its component.
         component: ComponentName,
     },
+    /// Nothing can be rolled back where nothing was verified.
+    #[error("nothing stands verified in {stage}, so there is nothing to roll back")]
+    NothingVerified {
+        /// The stage.
+        stage: StageName,
+    },
+    /// A stage goes back only to what was verified there.
+    #[error("release {release} does not stand verified in {stage}, so nothing goes back to it")]
+    NeverVerified {
+        /// The release that was named.
+        release: ReleaseId,
+        /// The stage.
+        stage: StageName,
+    },
+    /// The release that would be undone has no manifest: a defect.
+    #[error("release {0} is verified, and not recorded")]
+    UnknownRelease(ReleaseId),
+    /// The rollback has no proper id: a defect.
+    #[error("no rollback can be named after this execution")]
+    UnnamedRollback {
+        /// The cause.
+        #[source]
+        source: NameError,
+    },
     /// The configuration has no stage.
     #[error("the pipeline has no stage")]
     NoStage,
@@ -160,7 +184,11 @@ pub enum ClaimReleaseError {
 impl StepError for ClaimReleaseError {
     fn name(&self) -> ErrorName {
         match self {
-            Self::Input { .. } | Self::Ambiguous { .. } | Self::CommitOfTag { .. } => ErrorName::InvalidInput,
+            Self::Input { .. }
+            | Self::Ambiguous { .. }
+            | Self::CommitOfTag { .. }
+            | Self::NothingVerified { .. }
+            | Self::NeverVerified { .. } => ErrorName::InvalidInput,
             Self::UnknownCommit(_)
             | Self::NotReady { .. }
             | Self::Ignored { .. }
@@ -174,7 +202,9 @@ impl StepError for ClaimReleaseError {
             Self::Contended { .. } => ErrorName::Unavailable,
             Self::NoBaseline { .. } | Self::NoSuchService { .. } => ErrorName::UnsupportedService,
             Self::NoStage => ErrorName::Misconfigured,
-            Self::Unnamed { .. } => ErrorName::Inconsistent,
+            Self::Unnamed { .. } | Self::UnnamedRollback { .. } | Self::UnknownRelease(_) => {
+                ErrorName::Inconsistent
+            }
             Self::Port(error) => error.name(),
         }
     }

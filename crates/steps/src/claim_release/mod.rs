@@ -4,6 +4,7 @@
 //! After this no tag is read again: a manifest names digests.
 
 mod error;
+mod undoing;
 mod untouched;
 mod wanted;
 
@@ -49,6 +50,8 @@ pub struct ClaimReleaseOutput {
     pub stages: Vec<ClaimedStage>,
     /// How many there are.
     pub stage_count: usize,
+    /// Did a person ask to roll back, instead of bringing something?
+    pub is_rollback: bool,
 }
 
 /// A stage, as the state machine needs it.
@@ -97,6 +100,9 @@ impl ClaimRelease<'_> {
     pub async fn run(&self, input: ClaimReleaseInput) -> Result<ClaimReleaseOutput, ClaimReleaseError> {
         let wanted = claim::parse(self.pipeline, &input.input)
             .map_err(|source| ClaimReleaseError::Input { source })?;
+        if let Some(rollback) = undoing::wish(&wanted) {
+            return self.claim_rollback(&input, rollback).await;
+        }
         let commit = self.commit_of(&wanted).await?;
         for _ in 0..ATTEMPTS {
             let mark = self.releases.claimed(&self.pipeline.name, &commit).await?;
@@ -166,6 +172,7 @@ impl ClaimRelease<'_> {
             config: self.pipeline.hash.clone(),
             components,
             commits: target.commits.clone(),
+            undoes: None,
         })
     }
 
@@ -204,6 +211,7 @@ impl ClaimRelease<'_> {
             origin: release.origin,
             components: components.collect(),
             commits: release.commits.clone(),
+            undoes: release.undoes.clone(),
         }
     }
 
@@ -214,7 +222,7 @@ impl ClaimRelease<'_> {
             .iter()
             .map(|stage| ClaimedStage { name: stage.name.clone(), gated: stage.approval.is_some() })
             .collect();
-        ClaimReleaseOutput { release, commit, stage_count: stages.len(), stages }
+        ClaimReleaseOutput { release, commit, stage_count: stages.len(), stages, is_rollback: false }
     }
 
     fn first_stage(&self) -> Result<&Stage, ClaimReleaseError> {

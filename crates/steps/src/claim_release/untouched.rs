@@ -36,7 +36,7 @@ impl ClaimRelease<'_> {
             let carried = match carry(component, &known) {
                 Some(carried) => Some(carried),
                 None => {
-                    known.baseline = Some(self.baseline(id, component).await?);
+                    known.baseline = Some(self.baseline(id, component, &known.histories).await?);
                     carry(component, &known)
                 }
             };
@@ -92,11 +92,36 @@ impl ClaimRelease<'_> {
     }
 
     /// What all services of the component run in the first stage.
-    async fn baseline(&self, id: &ReleaseId, component: &Component) -> Result<Baseline, ClaimReleaseError> {
-        let digest = self.running_digest(id, component).await?;
+    async fn baseline(
+        &self,
+        id: &ReleaseId,
+        component: &Component,
+        histories: &[Vec<History>],
+    ) -> Result<Baseline, ClaimReleaseError> {
+        let mut digest = self.running_digest(id, component).await?;
+        // What runs there may be what another stage was rolled back from.
+        let refused = |row: &History| row.entry.digest == digest && (row.entry.rolled_back || row.rejected);
+        if histories.iter().flatten().any(refused) {
+            digest = self.first_seen(component).await?;
+        }
         let scope = self.scope(id)?;
         let commit = commit_of_image(self.registry, &scope, &component.repository, &digest).await?;
         Ok(Baseline { stage: self.first_stage()?.name.clone(), digest, commit })
+    }
+
+    /// What the component ran in the first stage when Gantry first looked.
+    async fn first_seen(&self, component: &Component) -> Result<Digest, ClaimReleaseError> {
+        let stage = &self.first_stage()?.name;
+        for service in component.services() {
+            let noted = self.verified.baseline(stage, service).await?;
+            if let Some(digest) = noted.and_then(|noted| noted.digest) {
+                return Ok(digest);
+            }
+        }
+        Err(ClaimReleaseError::NoBaseline {
+            component: component.name.clone(),
+            why: "what it runs was refused or rolled back, and nothing is known of before".to_owned(),
+        })
     }
 
     async fn running_digest(

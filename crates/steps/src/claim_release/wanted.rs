@@ -36,6 +36,7 @@ impl ClaimRelease<'_> {
                 }
                 newest.map(|(_, commit)| commit).ok_or(ClaimReleaseError::NoStage)
             }
+            Wanted::Rollback(_) => Err(ClaimReleaseError::NoStage),
         }
     }
 
@@ -49,6 +50,11 @@ impl ClaimRelease<'_> {
         let mut target = match wanted {
             Wanted::Commit(_) => self.built(commit, release).await?,
             Wanted::Components(tags) => self.named(tags, commit, release).await?,
+            // Claimed in its own way, long before this.
+            Wanted::Rollback(_) => Target {
+                commits: self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default(),
+                ..Target::of(commit)
+            },
         };
         let earliest = target.commits.len().saturating_sub(COMMITS);
         target.commits.drain(..earliest);

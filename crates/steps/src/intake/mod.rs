@@ -144,12 +144,7 @@ impl Intake<'_> {
         if self.releases.claimed(&self.pipeline.name, commit).await?.is_some() {
             return Ok(Looked::StartedBefore);
         }
-        let branch = &self.pipeline.source.branch;
-        let head = self.candidates.newest_push(&self.pipeline.name, branch).await?;
-        let mut facts = match &head {
-            Some(head) => gather(self.pipeline, self.candidates, self.releases, &head.commit).await?,
-            None => CandidateFacts::default(),
-        };
+        let mut facts = self.facts_of_branch().await?;
         if !facts.pushes.iter().any(|push| push.commit == *commit) {
             let facts = gather(self.pipeline, self.candidates, self.releases, commit).await?;
             return self.judge(commit, &facts).await;
@@ -163,6 +158,36 @@ impl Intake<'_> {
                 return Ok(looked);
             }
             facts.pushes.remove(0);
+        }
+    }
+
+    /// Looks at the branch as a whole: the newest of its unclaimed pushes that has everything is started. Those before it
+    /// are contained in it, so they are not looked at; nor are any, once one of them is found to be started.
+    pub async fn look_at_branch(&self) -> Result<Option<ReleaseId>, PortError> {
+        let mut facts = self.facts_of_branch().await?;
+        while let Some(newest) = facts.pushes.first().map(|push| push.commit.clone()) {
+            match self.judge(&newest, &facts).await? {
+                Looked::Started(release) => return Ok(Some(release)),
+                Looked::StartedBefore => return Ok(None),
+                Looked::Overtaken | Looked::Waiting(_) | Looked::Ignored(_) => {
+                    facts.pushes.remove(0);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Pushes of the released branch, newest first, from the last one that was heard of back to the last one before it
+    /// that a release has claimed.
+    pub async fn branch(&self) -> Result<Vec<CommitSha>, PortError> {
+        Ok(self.facts_of_branch().await?.pushes.into_iter().map(|push| push.commit).collect())
+    }
+
+    async fn facts_of_branch(&self) -> Result<CandidateFacts, PortError> {
+        let branch = &self.pipeline.source.branch;
+        match self.candidates.newest_push(&self.pipeline.name, branch).await? {
+            Some(head) => gather(self.pipeline, self.candidates, self.releases, &head.commit).await,
+            None => Ok(CandidateFacts::default()),
         }
     }
 

@@ -163,6 +163,7 @@ impl World {
             origin: release.origin,
             components: vec![],
             commits: vec![],
+            undoes: None,
         };
         let notice = NewNotice::new(release.claimed_at, started);
         let pushed: Vec<_> = release

@@ -41,7 +41,7 @@ impl World {
             stage: self.stage.clone(),
             token: token(with),
         };
-        AcquireLock { locks: store, tokens, clock }.run(input).await
+        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await
     }
 
     async fn acquire(&self, name: &str) {
@@ -56,7 +56,7 @@ impl World {
             release: release_id(name),
             stage: self.stage.clone(),
         };
-        ReleaseLock { locks: store, tokens, clock }.run(input).await.unwrap().released
+        ReleaseLock { locks: store, releases: store, tokens, clock }.run(input).await.unwrap().released
     }
 
     async fn owner(&self) -> Option<ExecutionArn> {
@@ -157,7 +157,7 @@ async fn t08_a_lost_answer_of_every_write_is_made_good_by_doing_it_again() {
         if call == "pass" {
             world.acquire("two").await;
             let World { store, tokens, clock, .. } = &world;
-            let lost = crate::pass_lock::PassLock { locks: store, tokens, clock }
+            let lost = crate::pass_lock::PassLock { locks: store, releases: store, tokens, clock }
                 .pass_on(&world.stage, &execution("one"))
                 .await;
             assert!(lost.is_err());
@@ -308,7 +308,7 @@ async fn t08_a_lock_that_could_not_be_passed_on_is_not_called_released() {
     let world = World::new();
     world.acquire("one").await;
     let World { store, tokens, clock, .. } = &world;
-    let pass = crate::pass_lock::PassLock { locks: &Restless(store), tokens, clock };
+    let pass = crate::pass_lock::PassLock { locks: &Restless(store), releases: store, tokens, clock };
     let error = pass.pass_on(&world.stage, &execution("one")).await.unwrap_err();
     assert!(error.name().is_retryable(), "the state tries again: {error}");
     assert_eq!(world.owner().await, Some(execution("one")));

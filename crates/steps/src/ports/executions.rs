@@ -95,6 +95,13 @@ pub trait Executions: Send + Sync {
     async fn state(&self, execution: &ExecutionArn) -> Result<ExecutionState, PortError>;
 }
 
+/// Stops executions. Few functions may, and only rollouts.
+#[async_trait]
+pub trait StopExecutions: Send + Sync {
+    /// Stops a running execution: no state of it begins any more. What a function of it does just now goes on.
+    async fn stop(&self, execution: &ExecutionArn, cause: &str) -> Result<(), PortError>;
+}
+
 /// Answers waiting states. Few functions may (T7).
 #[async_trait]
 pub trait TaskTokens: Send + Sync {

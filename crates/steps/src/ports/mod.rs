@@ -15,10 +15,12 @@ pub mod store;
 pub use clock::Clock;
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use error::PortError;
-pub use executions::{Answered, ExecutionState, Executions, StartRelease, Started, TaskToken, TaskTokens};
+pub use executions::{
+    Answered, ExecutionState, Executions, StartRelease, Started, StopExecutions, TaskToken, TaskTokens,
+};
 pub use http_probe::{HttpProbe, ProbeAnswer, ProbeRequest};
 pub use people::{Chat, ChatError, Message, MessageAt, ReasonQuestion, Whisper};
-pub use registry::{ImageKind, Registry, RegistryImage, TaggedImage};
+pub use registry::{ImageKind, PushedImage, Registry, RegistryImage, TaggedImage};
 pub use secrets::Secrets;
 pub use source::Compare;
 pub use stage::{DeployStage, ObserveStage, StageScope, TaskRequest, TaskStart, TaskState};

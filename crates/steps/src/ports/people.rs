@@ -44,6 +44,8 @@ pub enum Whisper {
     Expired,
     /// There is no such question (any more).
     Unknown,
+    /// The stage does not hold for this (any more).
+    NoHold,
     /// It did not work this time, and nothing was changed.
     TryAgain,
 }

@@ -15,6 +15,21 @@ pub struct TaggedImage {
     pub digest: Digest,
 }
 
+/// A tagged image as a registry lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedImage {
+    /// Its digest.
+    pub digest: Digest,
+    /// All its tags.
+    pub tags: Vec<Tag>,
+    /// When its manifest was pushed. A tag that came later does not change it.
+    pub pushed_at: Timestamp,
+    /// The media type of its manifest, where the registry tells.
+    pub manifest_media_type: Option<String>,
+    /// The media type of what it holds, where the registry tells; an index has none.
+    pub artifact_media_type: Option<String>,
+}
+
 /// An image: an index or a single manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryImage {
@@ -50,6 +65,13 @@ pub trait Registry: Send + Sync {
         scope: &StageScope,
         repository: &RepositoryName,
     ) -> Result<Option<Vec<TaggedImage>>, PortError>;
+
+    /// Every tagged image of a repository that can be pulled, in no order. `None`: there is no such repository.
+    async fn tagged(
+        &self,
+        scope: &StageScope,
+        repository: &RepositoryName,
+    ) -> Result<Option<Vec<PushedImage>>, PortError>;
 
     /// What a tag points at. `None`: no such tag or repository.
     async fn resolve(

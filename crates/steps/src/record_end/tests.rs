@@ -67,6 +67,7 @@ impl World {
             error: None,
             cause: None,
             outcome: None,
+            rollback: None,
             decision: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gantry_domain::names::{ContainerName, Digest, PlanHash, RepositoryName, TaskDefinitionArn};
-use gantry_domain::plan::{PlanTerms, PlannedService, PlannedTask, task_family};
+use gantry_domain::plan::{PlanKind, PlanTerms, PlannedService, PlannedTask, task_family};
 use gantry_domain::task_definition::{TaskDefinition, TaskDefinitionBody, image_by_digest};
 
 use super::RolloutError;
@@ -34,6 +34,15 @@ impl Derivation<'_> {
         &self,
         planned: &PlannedService,
     ) -> Result<TaskDefinitionArn, RolloutError> {
+        if self.terms.kind == PlanKind::Rollback {
+            let base = self.any_base(&planned.base).await?;
+            let image = image_by_digest(&self.terms.registry, &planned.repository, &planned.digest);
+            let has_it = |name| base.body.image(name) == Some(image.as_str());
+            // What passed is what it goes back to, not a copy of it; nothing of it can be lost.
+            if planned.containers.iter().all(has_it) {
+                return Ok(base.arn);
+            }
+        }
         let base = self.base(&planned.base).await?;
         let body = self.body(&base, &planned.containers, &planned.repository, &planned.digest)?;
         self.find_or_register(&base, &body).await
@@ -54,13 +63,17 @@ impl Derivation<'_> {
     }
 
     async fn base(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, RolloutError> {
-        let scope = StageScope::observing_plan(self.terms);
-        let base = self.observe.task_definition(&scope, arn).await?;
-        let base = base.ok_or_else(|| RolloutError::BaseGone(arn.clone()))?;
+        let base = self.any_base(arn).await?;
         if base.unknown.is_empty() {
             return Ok(base);
         }
         Err(RolloutError::UnknownFields { task_definition: base.arn, fields: base.unknown })
+    }
+
+    async fn any_base(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, RolloutError> {
+        let scope = StageScope::observing_plan(self.terms);
+        let base = self.observe.task_definition(&scope, arn).await?;
+        base.ok_or_else(|| RolloutError::BaseGone(arn.clone()))
     }
 
     fn body(

@@ -72,12 +72,21 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::ApprovalDecided { .. } => "decided",
         Notice::ApprovalVoided { .. } => "voided",
         Notice::WaitingForLock { .. } => "waiting",
+        Notice::RolledBack { .. } => "rolled back",
+        Notice::Held { .. } => "held",
+        Notice::Resumed { .. } => "resumed",
         Notice::Ended { .. } => "ended",
     }
 }
 
 fn started() -> Notice {
-    Notice::Started { commit: commit('4'), origin: Origin::Push, components: vec![], commits: vec![] }
+    Notice::Started {
+        commit: commit('4'),
+        origin: Origin::Push,
+        components: vec![],
+        commits: vec![],
+        undoes: None,
+    }
 }
 
 fn verified(at: &str) -> Notice {

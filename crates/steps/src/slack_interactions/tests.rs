@@ -61,7 +61,7 @@ impl World {
     async fn run(&self, interaction: &Interaction) -> Result<SlackInteractionsOutput, PortError> {
         let Self { pipeline, store, tokens, chat, clock } = self;
         let decide = Decide { approvals: store, tokens, clock };
-        SlackInteractions { pipeline, decide, chat }.run(interaction).await
+        SlackInteractions { pipeline, decide, holds: store, chat }.run(interaction).await
     }
 
     async fn does(&self, user: &str, act: Act) -> SlackInteractionsOutput {

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::Faults;
 use crate::ports::{
-    Answered, ExecutionState, Executions, PortError, StartRelease, Started, TaskToken, TaskTokens,
+    Answered, ExecutionState, Executions, PortError, StartRelease, Started, StopExecutions, TaskToken,
+    TaskTokens,
 };
 
 /// Executions by name and by ARN. Those nobody spoke of are running.
@@ -18,6 +19,7 @@ use crate::ports::{
 pub(crate) struct FakeExecutions {
     states: Mutex<BTreeMap<ExecutionArn, ExecutionState>>,
     started: Mutex<BTreeMap<String, Value>>,
+    stopped: Mutex<Vec<ExecutionArn>>,
     pub(crate) faults: Faults,
 }
 
@@ -29,6 +31,11 @@ impl FakeExecutions {
     pub(crate) fn started(&self) -> BTreeMap<String, Value> {
         self.started.lock().unwrap().clone()
     }
+
+    /// Those that were stopped by a step, in order.
+    pub(crate) fn stopped(&self) -> Vec<ExecutionArn> {
+        self.stopped.lock().unwrap().clone()
+    }
 }
 
 #[async_trait]
@@ -36,6 +43,16 @@ impl Executions for FakeExecutions {
     async fn state(&self, execution: &ExecutionArn) -> Result<ExecutionState, PortError> {
         self.faults.before("state").await?;
         Ok(self.states.lock().unwrap().get(execution).copied().unwrap_or(ExecutionState::Running))
+    }
+}
+
+#[async_trait]
+impl StopExecutions for FakeExecutions {
+    async fn stop(&self, execution: &ExecutionArn, _: &str) -> Result<(), PortError> {
+        self.faults.before("stop").await?;
+        self.end(execution, ExecutionState::Aborted);
+        self.stopped.lock().unwrap().push(execution.clone());
+        self.faults.after("stop")
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) enum Fault {
 #[derive(Default)]
 pub(crate) struct Faults {
     planned: Mutex<Vec<(&'static str, Fault)>>,
+    called: Mutex<Vec<&'static str>>,
     turn: AtomicU64,
 }
 
@@ -31,8 +32,14 @@ impl Faults {
         self.turn.store(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), Ordering::Relaxed);
     }
 
+    /// Every call so far, by name.
+    pub(crate) fn called(&self) -> Vec<&'static str> {
+        self.called.lock().unwrap().clone()
+    }
+
     /// To be called before the effect.
     pub(super) async fn before(&self, call: &'static str) -> Result<(), PortError> {
+        self.called.lock().unwrap().push(call);
         let turn = self.turn.load(Ordering::Relaxed).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         self.turn.store(turn, Ordering::Relaxed);
         for _ in 0..=(turn >> 61) {

@@ -82,6 +82,7 @@ pub(crate) fn release(pipeline: &Pipeline, digit: char, claimed_at: &str) -> Rel
         config: pipeline.hash.clone(),
         components,
         commits: Vec::new(),
+        undoes: None,
     }
 }
 
@@ -134,6 +135,7 @@ pub(crate) fn plan(
             },
         );
     let terms = PlanTerms {
+        kind: gantry_domain::plan::PlanKind::Release,
         release: release.id.clone(),
         stage: stage.name.clone(),
         config: pipeline.hash.clone(),

@@ -2,15 +2,18 @@
 
 use super::iam::{Roles, call};
 
-const FUNCTIONS: [&str; 18] = [
+const FUNCTIONS: [&str; 22] = [
     "acquire-lock",
     "ask-approval",
     "claim-release",
     "ecr-intake",
     "github-webhook",
+    "plan-rollback",
     "plan-stage",
     "read-decision",
+    "reconcile",
     "record-end",
+    "record-rollback",
     "record-stage",
     "release-lock",
     "run-checks",
@@ -19,6 +22,7 @@ const FUNCTIONS: [&str; 18] = [
     "start-deployments",
     "start-task",
     "sweep",
+    "watch-executions",
     "watch-task",
     "watch-wave",
 ];
@@ -70,9 +74,20 @@ fn t38_those_who_look_at_a_stage_are_named() {
         let observe = format!("gantry-exchange-observe-{stage}");
         those(|function| roles.assumes(function, &observe))
     };
-    let all = ["plan-stage", "record-stage", "start-deployments", "start-task", "watch-task", "watch-wave"];
+    let all = [
+        "plan-rollback",
+        "plan-stage",
+        "record-rollback",
+        "record-stage",
+        "start-deployments",
+        "start-task",
+        "watch-task",
+        "watch-wave",
+    ];
     assert_eq!(lookers("production"), all);
-    assert_eq!(lookers("preproduction"), [&["claim-release"][..], &all[..]].concat());
+    let mut first = [&["claim-release", "reconcile"][..], &all[..]].concat();
+    first.sort_unstable();
+    assert_eq!(lookers("preproduction"), first, "where images come from");
 }
 
 #[test]
@@ -97,13 +112,21 @@ fn t38_no_function_reaches_ecs_or_iam_without_a_stages_role() {
 fn who_decides_cannot_deploy_and_who_deploys_cannot_decide() {
     let roles = Roles::of_exchange();
     let decides = those(|function| roles.allows(function, &call("dynamodb:UpdateItem", table("approvals"))));
-    assert_eq!(decides, ["ask-approval", "slack-interactions", "sweep"]);
+    assert_eq!(decides, ["ask-approval", "slack-interactions", "sweep", "watch-executions"]);
     for function in decides {
         for stage in ["deploy-preproduction", "deploy-production", "observe-production"] {
             assert!(!roles.assumes(&named(function), &named(stage)), "{function} {stage}");
         }
     }
-    for function in ["start-deployments", "start-task", "watch-wave", "run-checks", "record-stage"] {
+    for function in [
+        "start-deployments",
+        "start-task",
+        "watch-wave",
+        "run-checks",
+        "record-stage",
+        "plan-rollback",
+        "record-rollback",
+    ] {
         for action in ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"] {
             assert!(
                 !roles.allows(&named(function), &call(action, table("approvals"))),
@@ -124,17 +147,18 @@ fn each_table_is_written_by_those_who_must() {
                 .any(|action| roles.allows(function, &call(action, table(name))))
         })
     };
-    let locks = ["acquire-lock", "record-end", "release-lock", "start-deployments", "start-task", "sweep"];
-    assert_eq!(writers("locks"), locks);
-    let only_read = [
-        "read-decision",
+    let locks = [
+        "acquire-lock",
+        "record-end",
         "release-lock",
-        "run-checks",
         "start-deployments",
         "start-task",
-        "watch-task",
-        "watch-wave",
+        "sweep",
+        "watch-executions",
     ];
+    assert_eq!(writers("locks"), locks);
+    let only_read =
+        ["read-decision", "run-checks", "start-deployments", "start-task", "watch-task", "watch-wave"];
     let writes_releases = writers("releases");
     for function in FUNCTIONS {
         assert_eq!(writes_releases.contains(&function), !only_read.contains(&function), "{function}");
@@ -194,16 +218,17 @@ fn each_secret_is_read_by_those_who_must() {
 }
 
 #[test]
-fn only_the_intakes_start_a_release_and_only_the_release_machine_starts_a_rollout() {
+fn only_what_takes_events_in_starts_a_release_and_only_the_release_machine_starts_a_rollout() {
     let roles = Roles::of_exchange();
     let starts = |name: &str| {
         let call = call("states:StartExecution", machine(name));
         roles.names().into_iter().filter(|role| roles.allows(role, &call)).collect::<Vec<_>>()
     };
-    assert_eq!(starts("release"), [named("ecr-intake"), named("github-webhook")]);
+    assert_eq!(starts("release"), ["ecr-intake", "github-webhook", "reconcile"].map(named));
     assert_eq!(starts("rollout"), [named("release")]);
     for action in [
         "states:StopExecution",
+        "states:RedriveExecution",
         "states:UpdateStateMachine",
         "states:DeleteStateMachine",
         "states:GetExecutionHistory",
@@ -215,6 +240,73 @@ fn only_the_intakes_start_a_release_and_only_the_release_machine_starts_a_rollou
         });
         assert_eq!(nobody, [""; 0], "{action}");
     }
+}
+
+#[test]
+fn only_what_cleans_up_stops_a_rollout() {
+    let roles = Roles::of_exchange();
+    let stops = |name: &str| {
+        let execution = format!("arn:aws:states:us-west-2:111122223333:execution:{name}:x");
+        let call = call("states:StopExecution", execution);
+        roles.names().into_iter().filter(|role| roles.allows(role, &call)).collect::<Vec<_>>()
+    };
+    // The release machine itself, when it waits for one.
+    assert_eq!(stops("gantry-exchange-rollout"), ["release", "sweep", "watch-executions"].map(named));
+    for other in ["gantry-exchange-release", "gantry-billing-rollout", "billing"] {
+        assert_eq!(stops(other), [""; 0], "{other}");
+    }
+}
+
+#[test]
+fn t12_the_reconciler_looks_at_the_first_stages_images_and_does_nothing_else_there() {
+    let roles = Roles::of_exchange();
+    let reconcile = named("reconcile");
+    let observe = named("observe-preproduction");
+    assert!(roles.assumes(&reconcile, &observe));
+    let backend = "arn:aws:ecr:us-west-2:111122223333:repository/exchange-backend-f899186";
+    assert!(roles.allows(&observe, &call("ecr:DescribeImages", backend)));
+    for (action, resource) in [
+        ("ecr:DescribeImages", backend.to_owned()),
+        ("dynamodb:UpdateItem", table("releases")),
+        ("dynamodb:DeleteItem", table("releases")),
+        ("dynamodb:GetItem", table("locks")),
+        ("dynamodb:GetItem", table("approvals")),
+        ("states:StartExecution", machine("rollout")),
+    ] {
+        assert!(!roles.allows(&reconcile, &call(action, resource)), "{action}");
+    }
+    for action in ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"] {
+        assert!(roles.allows(&reconcile, &call(action, table("releases"))), "{action}");
+    }
+}
+
+#[test]
+fn t08_the_watcher_can_do_what_the_sweeper_does_for_the_dead() {
+    let roles = Roles::of_exchange();
+    let execution = |machine: &str| {
+        format!("arn:aws:states:us-west-2:111122223333:execution:gantry-exchange-{machine}:x")
+    };
+    let mut needed = vec![
+        ("states:DescribeExecution", execution("release")),
+        ("states:DescribeExecution", execution("rollout")),
+        ("states:StopExecution", execution("rollout")),
+        ("states:SendTaskSuccess", "*".to_owned()),
+    ];
+    for action in ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem"] {
+        needed.extend(["releases", "approvals", "locks"].map(|name| (action, table(name))));
+    }
+    for (action, resource) in needed {
+        for function in ["sweep", "watch-executions"] {
+            assert!(roles.allows(&named(function), &call(action, resource.clone())), "{function} {action}");
+        }
+    }
+    // It tells nobody: the stream of the log wakes who does.
+    assert!(
+        !roles.allows(
+            &named("watch-executions"),
+            &call("secretsmanager:GetSecretValue", secret("slack-token"))
+        )
+    );
 }
 
 #[test]
@@ -234,9 +326,11 @@ fn a_machine_invokes_its_own_functions_only() {
         "acquire-lock",
         "ask-approval",
         "claim-release",
+        "plan-rollback",
         "plan-stage",
         "read-decision",
         "record-end",
+        "record-rollback",
         "record-stage",
         "release-lock",
     ];

@@ -110,7 +110,15 @@ fn t07_few_functions_may_answer_task_tokens() {
                 .any(|action| roles.allows(role, &call(action, "*")))
         })
         .collect();
-    let named = ["acquire-lock", "ask-approval", "record-end", "release-lock", "slack-interactions", "sweep"];
+    let named = [
+        "acquire-lock",
+        "ask-approval",
+        "record-end",
+        "release-lock",
+        "slack-interactions",
+        "sweep",
+        "watch-executions",
+    ];
     assert_eq!(may, named.map(|name| format!("gantry-exchange-{name}")).into());
 }
 
@@ -131,17 +139,22 @@ fn t07_few_functions_may_read_the_tables_that_hold_tokens() {
         readers.sort();
         readers
     };
-    assert_eq!(readers("approvals"), ["ask-approval", "read-decision", "slack-interactions", "sweep"]);
+    assert_eq!(
+        readers("approvals"),
+        ["ask-approval", "read-decision", "slack-interactions", "sweep", "watch-executions"]
+    );
     assert_eq!(
         readers("locks"),
         [
             "acquire-lock",
+            "plan-rollback",
             "plan-stage",
             "record-end",
             "release-lock",
             "start-deployments",
             "start-task",
-            "sweep"
+            "sweep",
+            "watch-executions"
         ]
     );
 }

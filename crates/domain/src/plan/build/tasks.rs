@@ -44,6 +44,7 @@ impl Builder<'_> {
             digest,
             command: spec.command.clone(),
             timeout: spec.timeout,
+            breaking: spec.breaking,
         }))
     }
 

@@ -9,19 +9,32 @@ use super::super::blocks::{context, section};
 use super::super::mrkdwn::{line, lines, list, plain, row};
 use super::{COMPONENTS, REASON, Rendered, commit_list, origin_of, version};
 
-/// A release has started; once it ended, how.
-pub(super) fn started(
+/// The first words about a release.
+pub(super) fn asked(
     release: &ReleaseId,
     commit: &CommitSha,
     origin: Origin,
     components: &[StartedComponent],
-    commits: &[CommitSummary],
-    ended: Option<Rendered>,
 ) -> Rendered {
     let by = match origin {
         Origin::Push => "It started by itself, once its images and checks had arrived",
         Origin::Console => "A person started it from the console",
     };
+    let new: Vec<_> =
+        components.iter().filter(|part| part.source.is_new()).map(|part| &part.component).collect();
+    let what = if new.is_empty() { "nothing new".to_owned() } else { row(new, 150) };
+    let text = format!("Release {release} has started. It brings: {what}.");
+    let first = format!("🏗️ *Release `{release}` has started*\nCommit `{}`. {by}.", commit.short());
+    Rendered { text, blocks: vec![section(first)] }
+}
+
+/// A release has started; once it ended, how.
+pub(super) fn started(
+    asked: Rendered,
+    components: &[StartedComponent],
+    commits: &[CommitSummary],
+    ended: Option<Rendered>,
+) -> Rendered {
     let items = components.iter().map(|released| {
         let remark = origin_of(&released.source).map_or_else(|| "new".to_owned(), |why| format!("_{why}_"));
         format!(
@@ -32,25 +45,14 @@ pub(super) fn started(
     });
     let brings = section(list("*What it holds*", items, COMPONENTS));
     let commits = commit_list(commits).map(section);
-    let is_running = ended.is_none();
-    let (text, mut blocks) = match ended {
-        Some(Rendered { text, blocks }) => (text, blocks),
-        None => {
-            let new: Vec<_> =
-                components.iter().filter(|part| part.source.is_new()).map(|part| &part.component).collect();
-            let what = if new.is_empty() { "nothing new".to_owned() } else { row(new, 150) };
-            let text = format!("Release {release} has started. It brings: {what}.");
-            let first = format!("🏗️ *Release `{release}` has started*\nCommit `{}`. {by}.", commit.short());
-            (text, vec![section(first)])
-        }
-    };
-    blocks.push(brings);
-    blocks.extend(commits);
-    let footer = if is_running {
+    let footer = if ended.is_none() {
         "What happens to it is told in this thread."
     } else {
         "How it went is told in this thread."
     };
+    let Rendered { text, mut blocks } = ended.unwrap_or(asked);
+    blocks.push(brings);
+    blocks.extend(commits);
     blocks.push(context(footer));
     Rendered { text, blocks }
 }

@@ -68,6 +68,7 @@ fn started() -> Notice {
             component("engine", 'c', None, ComponentSource::Baseline { stage: stage("production") }),
         ],
         commits: commits(),
+        undoes: None,
     }
 }
 
@@ -473,8 +474,13 @@ fn t35_the_largest_messages_still_fit_into_slacks_limits() {
         commit: None,
         source: ComponentSource::Baseline { stage: stage("production") },
     });
-    let start =
-        Notice::Started { commit, origin, components: components.collect(), commits: commits.clone() };
+    let start = Notice::Started {
+        commit,
+        origin,
+        components: components.collect(),
+        commits: commits.clone(),
+        undoes: None,
+    };
     let service_names: Vec<String> = (0..40).map(|n| format!("{}{n}", "s".repeat(200))).collect();
     let service_refs: Vec<&str> = service_names.iter().map(String::as_str).collect();
     let changes =

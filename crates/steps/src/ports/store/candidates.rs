@@ -35,6 +35,13 @@ pub trait Candidates: Send + Sync {
     /// Images whose tag names this commit, in full or short.
     async fn images(&self, pipeline: &PipelineName, commit: &CommitSha) -> Result<Vec<ImageFact>, PortError>;
 
+    /// Images whose tag names a commit in just this way: one for each component.
+    async fn images_tagged(
+        &self,
+        pipeline: &PipelineName,
+        commit: &CommitPrefix,
+    ) -> Result<Vec<ImageFact>, PortError>;
+
     /// Workflows that ran on this commit.
     async fn workflows(
         &self,

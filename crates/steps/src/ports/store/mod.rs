@@ -6,6 +6,7 @@
 mod approvals;
 mod candidates;
 mod deliveries;
+mod holds;
 mod locks;
 mod outbox;
 mod plans;
@@ -15,6 +16,7 @@ mod verified;
 pub use approvals::{Approvals, Asked, DecideOutcome, NewApproval, StoredApproval};
 pub use candidates::Candidates;
 pub use deliveries::Deliveries;
+pub use holds::{Holds, PutBack, Resumer};
 pub use locks::{Fenced, Locks, StoredLock, StoredWaiter, Taken};
 pub use outbox::{Deliver, Delivery, LogEntry, Outbox};
 pub use plans::Plans;

@@ -7,7 +7,7 @@ use gantry_domain::notice::Notice;
 use gantry_domain::release::Release;
 use jiff::Timestamp;
 
-use super::LogEntry;
+use super::{Holds, LogEntry};
 use crate::ports::PortError;
 
 /// A notice to be recorded with a change. Its key names it within the release: what has been told is not told again.
@@ -31,6 +31,9 @@ impl NewNotice {
             Notice::ApprovalDecided { approval, .. } => format!("approval-decided:{approval}"),
             Notice::ApprovalVoided { approval, .. } => format!("approval-voided:{approval}"),
             Notice::WaitingForLock { stage, .. } => format!("waiting-for-lock:{stage}"),
+            Notice::RolledBack { stage, .. } => format!("rolled-back:{stage}"),
+            Notice::Held { stage, after, .. } => format!("held:{stage}:{after}"),
+            Notice::Resumed { hold, .. } => format!("resumed:{hold}"),
             Notice::Ended { .. } => "ended".to_owned(),
         };
         Self { key, at, notice }
@@ -112,9 +115,9 @@ pub enum EndOutcome {
     Before(End, String),
 }
 
-/// Releases and their logs.
+/// Releases and their logs. Whoever sees these also sees which stages hold.
 #[async_trait]
-pub trait Releases: Send + Sync {
+pub trait Releases: Holds {
     /// Who has the commit.
     async fn claimed(
         &self,
@@ -131,6 +134,9 @@ pub trait Releases: Send + Sync {
 
     /// Claims a commit: mark, manifest, first notice and push times, all or nothing.
     async fn claim(&self, claim: &NewClaim<'_>) -> Result<ClaimOutcome, PortError>;
+
+    /// Claims a rollback that a person asked for: manifest and first notice. Nothing else is claimed by it.
+    async fn claim_rollback(&self, release: &Release, notice: &NewNotice) -> Result<Recorded, PortError>;
 
     /// The release. `None`: never claimed, or refused before it had a manifest.
     async fn find(&self, release: &ReleaseId) -> Result<Option<StoredRelease>, PortError>;

@@ -147,6 +147,16 @@ impl Candidates for MemoryStore {
         Ok(state.images.iter().filter(|image| commit.starts_with(&image.commit)).cloned().collect())
     }
 
+    async fn images_tagged(
+        &self,
+        _: &PipelineName,
+        commit: &CommitPrefix,
+    ) -> Result<Vec<ImageFact>, PortError> {
+        self.faults.before("images_tagged").await?;
+        let state = self.state();
+        Ok(state.images.iter().filter(|image| image.commit == *commit).cloned().collect())
+    }
+
     async fn workflows(&self, _: &PipelineName, commit: &CommitSha) -> Result<Vec<WorkflowFact>, PortError> {
         self.faults.before("workflows").await?;
         let state = self.state();

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod facts;
+mod holds;
 mod locks;
 mod releases;
 
@@ -10,6 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use gantry_domain::End;
 use gantry_domain::candidate::{ImageFact, PushFact, WorkflowFact};
+use gantry_domain::hold::Hold;
 use gantry_domain::names::{
     ApprovalId, CommitSha, ComponentName, PipelineName, PlanHash, ReleaseId, ServiceName, StageName,
 };
@@ -46,6 +48,7 @@ struct State {
     open: BTreeSet<ApprovalId>,
     locks: BTreeMap<StageName, StoredLock>,
     waiters: BTreeMap<StageName, Vec<StoredWaiter>>,
+    holds: BTreeMap<StageName, Hold>,
     verified: Vec<VerifiedEntry>,
     baselines: BTreeMap<(StageName, ServiceName), BaselineEntry>,
     pushes: Vec<PushFact>,

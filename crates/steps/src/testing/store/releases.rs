@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use gantry_domain::End;
 use gantry_domain::names::{CommitSha, ComponentName, PipelineName, PlanHash, ReleaseId};
 use gantry_domain::plan::Plan;
+use gantry_domain::release::Release;
 use jiff::Timestamp;
 
 use super::MemoryStore;
@@ -61,6 +62,18 @@ impl Releases for MemoryStore {
         }
         self.faults.after("claim_release")?;
         Ok(ClaimOutcome::Claimed)
+    }
+
+    async fn claim_rollback(&self, release: &Release, notice: &NewNotice) -> Result<Recorded, PortError> {
+        self.faults.before("claim_rollback").await?;
+        let recorded = {
+            let mut state = self.state();
+            let stored = StoredRelease { release: release.clone(), ended: None, rejected: None };
+            state.releases.entry(release.id.clone()).or_insert(stored);
+            state.tell(&release.id, notice)
+        };
+        self.faults.after("claim_rollback")?;
+        Ok(recorded)
     }
 
     async fn find(&self, release: &ReleaseId) -> Result<Option<StoredRelease>, PortError> {

@@ -1,0 +1,188 @@
+//! What an execution of the release machine leaves behind when it dies without recording its end: one routine, for the
+//! watcher that hears of the death at once and for the sweeper that looks every minute.
+//!
+//! Doing it twice, or from both sides at once, is doing it once: each part is a conditional write of its own.
+
+use gantry_domain::End;
+use gantry_domain::approval::Decision;
+use gantry_domain::lock::OwnerEnd;
+use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
+use gantry_domain::pipeline::Pipeline;
+use gantry_domain::record::EndInWords;
+
+use crate::decide::Decide;
+use crate::pass_lock::PassLock;
+use crate::ports::store::{Approvals, Locks, Releases, StoredLock};
+use crate::ports::{Clock, ExecutionState, Executions, PortError, StopExecutions, TaskTokens};
+use crate::record_end::RecordEnd;
+
+/// Why a rollout is stopped, as the console shows it.
+const STOPPED: &str = "The release that it belongs to has ended.";
+
+/// Puts in order what dead executions left behind.
+#[derive(Clone, Copy)]
+pub struct Aftermath<'a> {
+    /// The configuration: its stages.
+    pub pipeline: &'a Pipeline,
+    /// Releases and their logs.
+    pub releases: &'a dyn Releases,
+    /// Questions and decisions.
+    pub approvals: &'a dyn Approvals,
+    /// The locks and their queues.
+    pub locks: &'a dyn Locks,
+    /// How executions are doing.
+    pub executions: &'a dyn Executions,
+    /// Stops the rollout that a dead release left running.
+    pub stop: &'a dyn StopExecutions,
+    /// The waiting states.
+    pub tokens: &'a dyn TaskTokens,
+    /// World time.
+    pub clock: &'a dyn Clock,
+}
+
+impl Aftermath<'_> {
+    /// Everything that this execution left behind, given how it ended: its rollout is stopped, its questions are closed,
+    /// its release ends with its one final notice, it leaves the queues, and its locks are passed on or kept. An execution
+    /// that recorded its end has left nothing, and nothing is changed.
+    pub async fn of(&self, execution: &ExecutionArn, how: ExecutionState) -> Result<(), PortError> {
+        if how.is_running() {
+            return Ok(());
+        }
+        // First of all: what is decided about a lock must not be overtaken by a rollout that goes on.
+        self.stop_rollouts(execution).await?;
+        self.close_questions(execution).await?;
+        for running in self.releases.running().await? {
+            if running.execution == *execution {
+                self.end(execution, &running.release, how).await?;
+            }
+        }
+        for stage in &self.pipeline.stages {
+            self.leave_stage(&stage.name, execution).await?;
+        }
+        Ok(())
+    }
+
+    /// Stops what the execution started and can no longer wait for. Tasks are left to end by themselves: a migration is
+    /// never stopped. A rollout that has not noted itself in the lock has not written either, and will find that it may
+    /// not.
+    async fn stop_rollouts(&self, execution: &ExecutionArn) -> Result<(), PortError> {
+        for stage in &self.pipeline.stages {
+            let Some(stored) = self.held(&stage.name, execution).await? else { continue };
+            let Some(rollout) = &stored.lock.rollout else { continue };
+            if self.executions.state(rollout).await?.is_running() {
+                self.stop.stop(rollout, STOPPED).await?;
+                tracing::warn!(stage = %stage.name, %rollout, "a rollout that nobody waits for was stopped");
+            }
+        }
+        Ok(())
+    }
+
+    async fn close_questions(&self, execution: &ExecutionArn) -> Result<(), PortError> {
+        let Self { approvals, tokens, clock, .. } = *self;
+        let decide = Decide { approvals, tokens, clock };
+        for stored in approvals.open().await? {
+            if stored.approval.execution != *execution || stored.approval.decision.is_some() {
+                continue;
+            }
+            let reason = Some("its execution ended before anybody decided".to_owned());
+            let decision = Decision { reason, ..stored.approval.lapse(clock.now()) };
+            decide.close(&stored, decision).await?;
+        }
+        Ok(())
+    }
+
+    /// Records the end of a release whose execution did not.
+    async fn end(
+        &self,
+        execution: &ExecutionArn,
+        release: &ReleaseId,
+        how: ExecutionState,
+    ) -> Result<(), PortError> {
+        match self.begun_by(execution).await? {
+            None => {
+                let words = EndInWords {
+                    end: End::FailedClean,
+                    reason: format!("{} No stage was being changed.", sentence(how)),
+                    next: Some("Start the commit again if it is still wanted.".to_owned()),
+                };
+                self.record_end().conclude(execution, release, None, words).await?;
+                Ok(())
+            }
+            Some(stage) => self.end_in_the_middle(execution, release, &stage, how).await,
+        }
+    }
+
+    /// The one place that decides about a stage that was being changed when the release died.
+    async fn end_in_the_middle(
+        &self,
+        execution: &ExecutionArn,
+        release: &ReleaseId,
+        stage: &StageName,
+        how: ExecutionState,
+    ) -> Result<(), PortError> {
+        let words = EndInWords {
+            end: End::FailedDirty,
+            reason: format!("{} It was changing {stage}.", sentence(how)),
+            next: Some(format!("Look at {stage}. Its lock is kept until a person has made sure of it.")),
+        };
+        self.record_end().conclude(execution, release, Some(stage), words).await?;
+        Ok(())
+    }
+
+    /// The stage this execution has the lock of and has begun to change.
+    async fn begun_by(&self, execution: &ExecutionArn) -> Result<Option<StageName>, PortError> {
+        for stage in &self.pipeline.stages {
+            let stored = self.held(&stage.name, execution).await?;
+            if stored.is_some_and(|stored| stored.lock.rollout.is_some()) {
+                return Ok(Some(stage.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Out of the queue, and the lock passed on or kept if the release's end left it.
+    async fn leave_stage(&self, stage: &StageName, execution: &ExecutionArn) -> Result<(), PortError> {
+        let waiters = self.locks.waiters(stage).await?;
+        for stored in waiters.iter().filter(|stored| stored.waiter.execution == *execution) {
+            self.locks.leave(&stored.waiter).await?;
+        }
+        if let Some(stored) = self.held(stage, execution).await? {
+            let release = self.releases.find(&stored.lock.release).await?;
+            let ended = release.and_then(|release| release.ended);
+            let ended =
+                ended.as_ref().map_or(OwnerEnd::Died, |(end, reason)| OwnerEnd::Recorded(*end, reason));
+            self.record_end().settle_lock(stage, execution, ended).await?;
+        } else if !waiters.is_empty() && self.locks.read(stage).await?.is_none() {
+            // It may have stood first in the line for a lock that is free.
+            let Self { releases, locks, tokens, clock, .. } = *self;
+            PassLock { locks, releases, tokens, clock }.wake(stage).await?;
+        }
+        Ok(())
+    }
+
+    /// The stage's lock, if this execution has it.
+    async fn held(
+        &self,
+        stage: &StageName,
+        execution: &ExecutionArn,
+    ) -> Result<Option<StoredLock>, PortError> {
+        Ok(self.locks.read(stage).await?.filter(|stored| stored.lock.owner == *execution))
+    }
+
+    fn record_end(&self) -> RecordEnd<'_> {
+        let Self { pipeline, releases, locks, tokens, clock, .. } = *self;
+        RecordEnd { pipeline, releases, locks, tokens, clock }
+    }
+}
+
+/// How it ended, for people.
+fn sentence(how: ExecutionState) -> &'static str {
+    match how {
+        ExecutionState::Running => "Its execution goes on.",
+        ExecutionState::Succeeded => "Its execution ended without recording an end.",
+        ExecutionState::Failed => "Its execution died of an error it could not handle.",
+        ExecutionState::TimedOut => "Its execution took longer than it may.",
+        ExecutionState::Aborted => "Its execution was stopped by a person.",
+        ExecutionState::Gone => "Its execution is not known to Step Functions any more.",
+    }
+}

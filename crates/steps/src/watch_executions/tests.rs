@@ -1,0 +1,261 @@
+//! What an execution left behind, as both find it: the watcher by the event, the sweeper without it.
+
+use gantry_domain::End;
+use gantry_domain::approval::Outcome;
+use gantry_domain::names::ReleaseId;
+use gantry_domain::notice::Notice;
+use gantry_domain::release::Release;
+
+use super::WatchExecutionsOutput;
+use crate::ports::store::{Locks as _, NewNotice, Releases};
+use crate::ports::{ExecutionState, PortError};
+use crate::testing::{Fault, LeftBehind};
+
+/// Who finds out.
+#[derive(Debug, Clone, Copy)]
+enum Finder {
+    Watcher,
+    Sweeper,
+}
+
+const FINDERS: [Finder; 2] = [Finder::Watcher, Finder::Sweeper];
+
+/// All ways in which an execution can be over without its end on record.
+const DEATHS: [ExecutionState; 5] = [
+    ExecutionState::Aborted,
+    ExecutionState::TimedOut,
+    ExecutionState::Failed,
+    ExecutionState::Succeeded,
+    ExecutionState::Gone,
+];
+
+impl Finder {
+    async fn try_look(self, world: &LeftBehind, dead: &Release) -> Result<(), PortError> {
+        match self {
+            Self::Watcher => world.try_hear(dead).await.map(drop),
+            Self::Sweeper => world.try_sweep().await.map(drop),
+        }
+    }
+
+    async fn look(self, world: &LeftBehind, dead: &Release) {
+        self.try_look(world, dead).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn t08_a_question_that_no_execution_waits_for_any_more_is_closed_and_its_release_ends_once() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        let (asked, other) = (world.asked(&one).await, world.asked(&two).await);
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        assert_eq!(world.outcome(&asked).await, Some(Outcome::Expired), "a click would open nothing");
+        assert_eq!(world.outcome(&other).await, None, "{finder:?}");
+        assert_eq!(world.end_of(&one).await, Some(End::FailedClean), "{finder:?}");
+        assert_eq!(world.end_of(&two).await, None, "{finder:?}");
+        for finder in FINDERS {
+            finder.look(&world, &one).await;
+        }
+        assert_eq!(world.ends_told(&one), 1, "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t08_t25_a_release_that_had_changed_nothing_ends_clean_and_its_lock_goes_on() {
+    for (finder, death) in FINDERS.into_iter().flat_map(|finder| DEATHS.map(|death| (finder, death))) {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        world.locked(&one).await;
+        world.queued(&two).await;
+        world.executions.end(&one.execution, death);
+        finder.look(&world, &one).await;
+        assert_eq!(world.end_of(&one).await, Some(End::FailedClean), "{finder:?} {death:?}");
+        assert_eq!(world.end_of(&two).await, None, "{finder:?} {death:?}");
+        assert_eq!(world.lock().await.unwrap().owner, two.execution, "{finder:?} {death:?}");
+        assert_eq!(world.tokens.succeeded(), [two.id.as_str()]);
+        assert_eq!(world.executions.stopped(), []);
+        finder.look(&world, &one).await;
+        assert_eq!(world.ends_told(&one), 1, "exactly one end is told");
+    }
+}
+
+#[tokio::test]
+async fn t08_a_release_that_was_changing_a_stage_ends_dirty_its_rollout_is_stopped_and_its_lock_is_kept() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        world.locked(&one).await;
+        world.queued(&two).await;
+        let rollout = world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        assert_eq!(world.executions.stopped(), [rollout], "{finder:?}");
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+        for finder in FINDERS {
+            finder.look(&world, &one).await;
+        }
+        let lock = world.lock().await.unwrap();
+        assert_eq!(lock.owner, one.execution, "kept stays kept");
+        assert!(lock.kept.unwrap().contains("production"), "{finder:?}");
+        assert_eq!(world.store.waiters(&world.production).await.unwrap().len(), 1);
+        assert_eq!((world.executions.stopped().len(), world.ends_told(&one)), (1, 1), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t08_nothing_is_decided_about_a_stage_while_its_rollout_may_go_on() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        world.executions.faults.plan("stop", Fault::Refused);
+        finder.try_look(&world, &one).await.unwrap_err();
+        assert_eq!(world.end_of(&one).await, None, "{finder:?}");
+        assert_eq!(world.lock().await.unwrap().kept, None, "{finder:?}");
+        // It was stopped, and nobody heard: it has ended by the next look.
+        world.executions.faults.plan("stop", Fault::AnswerLost);
+        finder.try_look(&world, &one).await.unwrap_err();
+        finder.look(&world, &one).await;
+        assert_eq!(world.executions.stopped().len(), 1, "{finder:?}");
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rollout_that_has_ended_is_not_stopped() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        let rollout = world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Failed);
+        world.executions.end(&rollout, ExecutionState::Succeeded);
+        finder.look(&world, &one).await;
+        assert_eq!(world.executions.stopped(), [], "{finder:?}");
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t08_a_lock_left_behind_by_a_recorded_end_is_passed_on_and_the_end_stays() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        let notice = Notice::Ended { end: End::Succeeded, stage: None, reason: String::new(), next: None };
+        let notice = NewNotice::new(one.claimed_at, notice);
+        Releases::end(&world.store, &one.id, End::Succeeded, "", &notice).await.unwrap();
+        world.executions.end(&one.execution, ExecutionState::Failed);
+        finder.look(&world, &one).await;
+        assert_eq!(world.lock().await, None, "{finder:?}");
+        assert_eq!((world.end_of(&one).await, world.ends_told(&one)), (Some(End::Succeeded), 1));
+    }
+}
+
+#[tokio::test]
+async fn t08_who_died_in_line_leaves_it_and_a_free_lock_finds_the_next() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        world.queued(&one).await;
+        world.queued(&two).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        assert_eq!(world.lock().await.unwrap().owner, two.execution, "{finder:?}");
+        assert_eq!(world.tokens.succeeded(), [two.id.as_str()], "{finder:?}");
+        assert_eq!(world.end_of(&one).await, Some(End::FailedClean), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t08_who_died_in_line_takes_nothing_from_the_owner() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        world.queued(&two).await;
+        world.executions.end(&two.execution, ExecutionState::Aborted);
+        finder.look(&world, &two).await;
+        let lock = world.lock().await.unwrap();
+        assert_eq!((lock.owner, lock.kept), (one.execution.clone(), None), "{finder:?}");
+        assert_eq!(world.executions.stopped(), [], "{finder:?}");
+        let left: Vec<ReleaseId> = world
+            .store
+            .waiters(&world.production)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|stored| stored.waiter.release)
+            .collect();
+        assert_eq!(left, [], "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t08_an_execution_that_goes_on_loses_nothing_to_an_event() {
+    let world = LeftBehind::new();
+    let one = world.claimed('a').await;
+    world.locked(&one).await;
+    let asked = world.asked(&one).await;
+    assert_eq!(world.try_hear(&one).await.unwrap(), WatchExecutionsOutput::GoesOn);
+    assert_eq!((world.end_of(&one).await, world.outcome(&asked).await), (None, None));
+    assert_eq!(world.lock().await.unwrap().owner, one.execution);
+}
+
+#[tokio::test]
+async fn t08_watcher_and_sweeper_at_once_in_any_order_end_a_release_once() {
+    for seed in 0..200 {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        world.locked(&one).await;
+        world.queued(&two).await;
+        let asked = world.asked(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        world.store.faults.shuffle(seed);
+        let (heard, swept, again) =
+            futures::join!(world.try_hear(&one), world.try_sweep(), world.try_hear(&one));
+        assert!(
+            heard.is_ok() && swept.is_ok() && again.is_ok(),
+            "seed {seed}: {heard:?} {swept:?} {again:?}"
+        );
+        assert_eq!(world.ends_told(&one), 1, "seed {seed}");
+        assert_eq!(world.outcome(&asked).await, Some(Outcome::Expired), "seed {seed}");
+        assert_eq!(world.lock().await.unwrap().owner, two.execution, "seed {seed}");
+        let woken = world.tokens.succeeded();
+        assert_eq!(
+            woken.iter().filter(|token| *token == two.id.as_str()).count(),
+            1,
+            "seed {seed}: {woken:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn t23_a_look_that_dies_at_any_call_is_finished_by_the_next() {
+    let calls = ["open", "decide", "running", "end", "read_lock", "waiters", "pass"];
+    for (finder, call) in FINDERS.into_iter().flat_map(|finder| calls.map(|call| (finder, call))) {
+        for fault in [Fault::Refused, Fault::AnswerLost] {
+            let world = LeftBehind::new();
+            let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+            world.locked(&one).await;
+            world.queued(&two).await;
+            let asked = world.asked(&one).await;
+            world.executions.end(&one.execution, ExecutionState::Failed);
+            world.store.faults.plan(call, fault);
+            let first = finder.try_look(&world, &one).await;
+            // A read has no effect whose answer could be lost.
+            let is_read = ["open", "running", "read_lock", "waiters"].contains(&call);
+            assert_eq!(first.is_err(), fault == Fault::Refused || !is_read, "{finder:?} {call} {fault:?}");
+            world.sweep().await;
+            assert_eq!(world.ends_told(&one), 1, "{finder:?} {call} {fault:?}");
+            assert_eq!(world.outcome(&asked).await, Some(Outcome::Expired), "{finder:?} {call} {fault:?}");
+            assert_eq!(world.lock().await.unwrap().owner, two.execution, "{finder:?} {call} {fault:?}");
+            assert!(world.tokens.succeeded().iter().any(|token| token == two.id.as_str()), "{call}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Executions that ended badly, as Step Functions tells through EventBridge.
+
+use std::process::ExitCode;
+
+use gantry_steps::aftermath::Aftermath;
+use gantry_steps::watch_executions::WatchExecutions;
+
+fn main() -> ExitCode {
+    gantry_lambda::event(
+        "watch-executions",
+        async |wiring| {
+            let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
+            Ok((wiring.pipeline()?, tables, wiring.executions(), wiring.tokens(), wiring.clock()?))
+        },
+        gantry_lambda::execution_ended,
+        async |(pipeline, (releases, approvals, locks), executions, tokens, clock), input| {
+            let aftermath = Aftermath {
+                pipeline,
+                releases,
+                approvals,
+                locks,
+                executions,
+                stop: executions,
+                tokens,
+                clock,
+            };
+            WatchExecutions { aftermath }.run(input).await
+        },
+    )
+}
