@@ -218,7 +218,7 @@ fn each_secret_is_read_by_those_who_must() {
 }
 
 #[test]
-fn only_what_takes_events_in_starts_a_release_and_only_the_release_machine_starts_a_rollout() {
+fn only_what_takes_events_in_or_puts_in_order_starts_a_release_and_only_the_release_machine_a_rollout() {
     let roles = Roles::of_exchange();
     let starts = |name: &str| {
         let call = call("states:StartExecution", machine(name));
