@@ -1,5 +1,6 @@
 //! Timelines of deployments, and what each must be judged.
 
+use super::words::{LONGEST, TOLD};
 use super::*;
 use crate::ecs::{ContainerImage, TaskContainer};
 use crate::names::{ServiceDeploymentArn, ServiceRevisionArn, TaskArn};
@@ -7,7 +8,7 @@ use crate::names::{ServiceDeploymentArn, ServiceRevisionArn, TaskArn};
 const OURS: &str = "arn:aws:ecs:us-west-2:111122223333:task-definition/web:13";
 const OLD: &str = "arn:aws:ecs:us-west-2:111122223333:task-definition/web:12";
 const REGISTRY: &str = "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop";
-const SOAK: Duration = Duration::from_secs(15);
+const SOAK: Soak = Soak { lasts: Duration::from_secs(15), crash_limit: 2 };
 const WAVE: Duration = Duration::from_secs(600);
 
 fn at(second: i64) -> Timestamp {
@@ -62,6 +63,9 @@ fn task(id: char, arn: &str, status: &str, digit: char) -> Task {
         arn: TaskArn::new(format!("arn:aws:ecs:us-west-2:111122223333:task/c/{id}")).unwrap(),
         task_definition: definition(arn),
         last_status: status.to_owned(),
+        healthy: None,
+        started_at: None,
+        stop_code: None,
         stopped_reason: None,
         stopped_at: None,
         containers: vec![TaskContainer {
@@ -83,6 +87,9 @@ fn seen(status: DeploymentStatus) -> DeploymentObservation {
         own: Some(own(status)),
         revision: Some(revision('b')),
         newer: None,
+        status: "ACTIVE".to_owned(),
+        controller: Controller::Ecs,
+        current: Some(definition(OURS)),
         desired_count: 2,
         tasks: vec![task('1', OURS, "RUNNING", 'b'), task('2', OURS, "RUNNING", 'b')],
         stopped: Vec::new(),
