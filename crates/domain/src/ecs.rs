@@ -258,7 +258,9 @@ impl Task {
         let reason = self.stopped_reason.as_deref().unwrap_or_default();
         match self.stop_code.as_deref() {
             Some("EssentialContainerExited" | "TaskFailedToStart") => true,
-            Some("UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth") => false,
+            Some("UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth") => {
+                false
+            }
             // The scheduler stops what is not needed and what fails its health checks under one code.
             Some("ServiceSchedulerInitiated") => reason.contains("health check"),
             Some(_) | None => !reason.is_empty() && !reason.starts_with("Scaling activity"),

@@ -12,9 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ecs::{
-    Controller, Deployment, DeploymentStatus, DeploymentSummary, Revision, ServiceEvent, Task,
-};
+use crate::ecs::{Controller, Deployment, DeploymentStatus, DeploymentSummary, Revision, ServiceEvent, Task};
 use crate::names::{ContainerName, Digest, ServiceName, TaskDefinitionArn};
 use crate::soak::Soak;
 use proof::{Proof, prove, prove_tasks};

@@ -289,3 +289,5 @@ impl Wave<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timelines;
