@@ -291,4 +291,6 @@ pub fn deadline(began: Timestamp, span: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
+mod soaking;
+#[cfg(test)]
 mod tests;

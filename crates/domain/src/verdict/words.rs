@@ -32,7 +32,7 @@ pub(super) fn bad(seen: &DeploymentObservation, what: &str) -> Verdict {
         }
     }
     parts.extend(stops.into_iter().take(TOLD).map(|reason| format!("a task stopped: {reason}")));
-    parts.extend(seen.events.iter().take(TOLD).map(|event| format!("event: {}", event.message)));
+    parts.extend(telling_events(seen).into_iter().take(TOLD).map(|event| format!("event: {event}")));
     Verdict::Bad(cut(&parts.join("; ")))
 }
 
@@ -41,4 +41,19 @@ pub(super) fn cut(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+/// What ECS complains about, before what it only notes. It may have gone back by the time one looks, and its newest lines
+/// then tell of that alone.
+fn telling_events(seen: &DeploymentObservation) -> Vec<&str> {
+    const COMPLAINTS: [&str; 4] = ["unable to", "unhealthy", "failed", "insufficient"];
+    let complains = |message: &str| COMPLAINTS.iter().any(|words| message.contains(words));
+    let mut events: Vec<&str> = Vec::new();
+    for event in &seen.events {
+        if !events.contains(&event.message.as_str()) {
+            events.push(&event.message);
+        }
+    }
+    events.sort_by_key(|message| !complains(message));
+    events
 }
