@@ -69,7 +69,7 @@ impl Timeline {
         let clock = road::clock();
         let store = MemoryStore::default();
         let input = self.input(&store, clock.now()).await;
-        let stage = ToldStage { clock: &clock, start: clock.now(), lines: self.lines };
+        let stage = ToldStage::new(&clock, self.lines);
         let step = WatchWave { plans: &store, observe: &stage, clock: &clock };
         for _ in 0..100 {
             match step.run(input.clone()).await {

@@ -4,6 +4,7 @@
 //! also say what ECS should never say.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use gantry_domain::ecs::{
@@ -78,9 +79,11 @@ pub(super) type Line = (i64, &'static str, Says);
 
 /// A stage that answers from a table.
 pub(super) struct ToldStage<'a> {
-    pub(super) clock: &'a FakeClock,
+    clock: &'a FakeClock,
     pub(super) start: Timestamp,
-    pub(super) lines: Vec<Line>,
+    lines: Vec<Line>,
+    /// What was worked out last: one look asks several times.
+    last: Mutex<BTreeMap<String, (i64, Told)>>,
 }
 
 pub(super) fn definition(service: &str, whose: &str) -> TaskDefinitionArn {
@@ -97,6 +100,7 @@ fn revision_arn(service: &str, whose: &str) -> ServiceRevisionArn {
 }
 
 /// Everything ECS says of one service at one moment.
+#[derive(Clone)]
 struct Told {
     service: Service,
     deployments: BTreeMap<&'static str, Deployment>,
@@ -232,11 +236,14 @@ impl Told {
             let (count, kind) = some.split_once(' ').unwrap();
             for _ in 0..count.parse().unwrap() {
                 let new = self.task(kind, at);
+                // What a task's health checks say does not make it another one.
                 let same = |task: &Task| {
-                    Task { arn: new.arn.clone(), started_at: new.started_at, ..task.clone() } == new
+                    let (arn, started_at) = (new.arn.clone(), new.started_at);
+                    Task { arn, started_at, healthy: new.healthy, ..task.clone() } == new
                 };
-                let found = before.iter().position(same);
-                self.running.push(found.map_or(new.clone(), |index| before.remove(index)));
+                let found = before.iter().position(same).map(|index| before.remove(index));
+                let task = found.map(|task| Task { healthy: new.healthy, ..task });
+                self.running.push(task.unwrap_or(new));
             }
         }
     }
@@ -286,7 +293,12 @@ impl Told {
     }
 }
 
-impl ToldStage<'_> {
+impl<'a> ToldStage<'a> {
+    /// Second 0 is now.
+    pub(super) fn new(clock: &'a FakeClock, lines: Vec<Line>) -> Self {
+        Self { clock, start: clock.now(), lines, last: Mutex::default() }
+    }
+
     fn second(&self) -> i64 {
         self.clock.now().duration_since(self.start).as_secs()
     }
@@ -301,10 +313,16 @@ impl ToldStage<'_> {
                 second = *as_of;
             }
         }
+        if let Some((at, told)) = self.last.lock().unwrap().get(name)
+            && *at == second
+        {
+            return told.clone();
+        }
         let mut told = Told::before(name);
         for (at, _, says) in self.lines.iter().filter(|(at, of, _)| *at <= second && *of == name) {
             told.hears(*says, self.start + SignedDuration::from_secs(*at));
         }
+        self.last.lock().unwrap().insert(name.to_owned(), (second, told.clone()));
         told
     }
 
