@@ -18,6 +18,13 @@ async fn t14_somebody_elses_deployment_before_ours_is_not_taken_for_ours_nor_aga
 }
 
 #[tokio::test]
+async fn t14_of_two_deployments_of_the_same_moment_the_one_that_goes_on_came_last() {
+    web(&[(0, Theirs("STOPPED")), (0, Ours("IN_PROGRESS")), (30, Runs("2 ours")), (40, Ours("SUCCESSFUL"))])
+        .good_at(100)
+        .await;
+}
+
+#[tokio::test]
 async fn t14_somebody_elses_deployment_over_ours_is_bad_at_once() {
     web(&[(0, Ours("IN_PROGRESS")), (21, Theirs("PENDING")), (21, Ours("STOP_REQUESTED"))])
         .bad_at(25, &["web: another deployment replaced Gantry's", "/theirs, PENDING"])
