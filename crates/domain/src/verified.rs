@@ -306,5 +306,7 @@ mod tests {
         let both =
             [web(9, 'e', false), sidekiq(9, 'd'), web(8, 'e', false), sidekiq(8, 'c'), web(7, 'a', false)];
         assert_eq!(of(&both), ends(9, Some(8)), "sidekiq was another one");
+        let listed_first = [sidekiq(9, 'd'), web(9, 'e', false), web(8, 'e', false), web(7, 'c', false)];
+        assert_eq!(of(&listed_first), ends(9, Some(7)), "a service is compared with itself");
     }
 }

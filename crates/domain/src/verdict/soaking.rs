@@ -153,3 +153,16 @@ fn a_task_has_crashed_unless_it_was_scaled_in_or_stopped_by_a_person_or_by_aws()
         assert_eq!(stopped.crashed(), crashed, "{code:?} {reason}");
     }
 }
+
+#[test]
+fn a_container_that_ended_well_or_tells_nothing_is_no_reason() {
+    let mut stopped = task('1', OURS, "STOPPED", 'b');
+    assert_eq!(stopped.why_stopped(), None);
+    stopped.containers[0].exit_code = Some(0);
+    assert_eq!(stopped.why_stopped(), None);
+    stopped.containers[0].reason = Some("OutOfMemoryError".to_owned());
+    assert_eq!(stopped.why_stopped().as_deref(), Some("container app: exit code 0, OutOfMemoryError"));
+    stopped.containers[0].exit_code = Some(3);
+    stopped.containers[0].reason = None;
+    assert_eq!(stopped.why_stopped().as_deref(), Some("container app: exit code 3"));
+}

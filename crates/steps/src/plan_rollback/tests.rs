@@ -250,7 +250,7 @@ async fn backend_verified(road: &Road<'_>, release: char, digits: [char; 4], min
 }
 
 async fn digests(road: &Road<'_>, output: &PlanRollbackOutput) -> Vec<gantry_domain::names::Digest> {
-    let plan = road.plan_of(&output.plan_hash).await;
+    let plan = road.plan_of(output.plan_hash.as_ref().unwrap()).await;
     plan.terms.services.iter().map(|planned| planned.digest.clone()).collect()
 }
 

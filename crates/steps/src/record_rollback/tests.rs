@@ -16,6 +16,7 @@ use crate::acquire_lock::{AcquireLock, AcquireLockInput};
 use crate::plan_rollback::{PlanRollback, PlanRollbackInput};
 use crate::ports::store::{Holds as _, Locks as _, NewNotice, Plans as _, Recorded, Resumer, Verified as _};
 use crate::ports::{Clock as _, DeployStage as _, StageScope};
+use crate::release_lock::{ReleaseLock, ReleaseLockInput};
 use crate::resume::resume;
 use crate::testing::given::{self, component, digest, person, token};
 use crate::testing::{FakeTokens, Fault, Road, TAKES, road};
@@ -277,4 +278,44 @@ async fn a_person_who_asked_is_the_reason() {
     let undoes = Undoing { stage: road.name(), components: vec![], to: None };
     let asked = Release { undoes: Some(undoes), ..road.release.clone() };
     assert_eq!(reason(&input, &asked), "A person asked for it.");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_freed_under_a_hold_passes_over_who_must_wait_and_ends_the_hold_for_who_may_not() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let input = put_back(&road).await;
+    let tokens = FakeTokens::default();
+    let waits = async |release: &Release, name: &str| {
+        road.store.given_release(release);
+        let step = AcquireLock { locks: &road.store, releases: &road.store, tokens: &tokens, clock: &clock };
+        let input = AcquireLockInput {
+            execution: release.execution.clone(),
+            release: release.id.clone(),
+            stage: road.name(),
+            token: token(name),
+        };
+        step.run(input).await.unwrap();
+        clock.pass(TAKES);
+    };
+    let mut again = given::release(&road.pipeline, 'b', "2026-11-21T13:00:00Z");
+    again.id = given::release_id("exchange-bbbbbbbbbbbb-2");
+    again.execution = given::execution("again");
+    let newer = given::release(&road.pipeline, 'c', "2026-11-21T13:01:00Z");
+    waits(&again, "again").await;
+    waits(&newer, "newer").await;
+    step(&road).run(input).await.unwrap();
+    let free = ReleaseLock { locks: &road.store, releases: &road.store, tokens: &tokens, clock: &clock };
+    let freed = ReleaseLockInput {
+        execution: road.release.execution.clone(),
+        release: road.release.id.clone(),
+        stage: road.name(),
+    };
+    assert!(free.run(freed).await.unwrap().released);
+    assert_eq!(tokens.succeeded(), ["newer"]);
+    let stage = road.name();
+    assert_eq!(road.store.read(&stage).await.unwrap().unwrap().lock.owner, newer.execution);
+    assert!(road.store.hold(&stage).await.unwrap().is_none(), "a newer commit ends it");
+    let queue = road.store.waiters(&stage).await.unwrap();
+    assert_eq!(queue.iter().map(|stored| &stored.waiter.execution).collect::<Vec<_>>(), [&again.execution]);
 }

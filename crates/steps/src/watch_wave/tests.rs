@@ -158,3 +158,15 @@ async fn watching_changes_nothing_and_an_outage_is_an_error_to_try_again() {
     watch_all(&road, &input).await;
     assert_eq!(road.stage.written(), written);
 }
+
+#[tokio::test]
+async fn an_error_that_does_not_pass_is_told_at_once() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let input = started(&road).await;
+    let before = clock.now();
+    road.stage.deny("deployments_of");
+    let step = WatchWave { plans: &road.store, observe: &road.stage, clock: &clock };
+    assert_eq!(step.run(input).await.unwrap_err().name(), ErrorName::AccessDenied);
+    assert_eq!(clock.now(), before);
+}

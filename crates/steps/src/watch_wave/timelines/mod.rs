@@ -83,6 +83,15 @@ impl Timeline {
         panic!("never decided");
     }
 
+    /// What one call of the step says, and at which second.
+    async fn first_call(self) -> (i64, Result<WatchWaveOutput, RolloutError>) {
+        let (clock, store) = (road::clock(), MemoryStore::default());
+        let input = self.input(&store, clock.now()).await;
+        let stage = ToldStage::new(&clock, self.lines);
+        let said = WatchWave { plans: &store, observe: &stage, clock: &clock }.run(input).await;
+        (clock.now().duration_since(stage.start).as_secs(), said)
+    }
+
     async fn input(&self, store: &MemoryStore, now: Timestamp) -> WatchWaveInput {
         let pipeline = given::exchange();
         let release = given::release(&pipeline, 'b', "2026-11-21T11:59:00Z");

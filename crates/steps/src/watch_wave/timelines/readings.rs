@@ -1,7 +1,8 @@
 //! Answers that are old, partial, refused or shaped as another AWS shapes them.
 
 use super::Says::*;
-use super::web;
+use super::{ErrorName, VerdictWord, web};
+use crate::StepError as _;
 
 /// Up at 30, a success at 40, good at 100.
 fn success(but: &[(i64, super::Says)]) -> super::Timeline {
@@ -77,6 +78,14 @@ async fn t24_throttled_looks_only_delay() {
 #[tokio::test]
 async fn t24_minutes_of_throttling_end_nothing() {
     success(&[(20, Throttled("*", 301))]).good_at(305).await;
+}
+
+#[tokio::test]
+async fn t24_a_call_fails_only_when_none_of_its_looks_was_answered() {
+    let (second, said) = web(&[(0, Ours("IN_PROGRESS")), (40, Throttled("*", 60))]).first_call().await;
+    assert_eq!((second, said.unwrap().verdict), (45, VerdictWord::Pending));
+    let (second, said) = web(&[(0, Ours("IN_PROGRESS")), (0, Throttled("*", 60))]).first_call().await;
+    assert_eq!((second, said.unwrap_err().name()), (45, ErrorName::Throttled));
 }
 
 #[tokio::test]
