@@ -227,6 +227,8 @@ pub struct Task {
     pub task_definition: TaskDefinitionArn,
     /// `PROVISIONING`, `PENDING`, `RUNNING`, … `STOPPED`.
     pub last_status: String,
+    /// ECS's code for why it stopped, such as `EssentialContainerExited`.
+    pub stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
     pub stopped_reason: Option<String>,
     /// When it stopped.
@@ -244,19 +246,6 @@ impl Task {
     /// Has it come to its end?
     pub fn is_stopped(&self) -> bool {
         self.last_status == "STOPPED"
-    }
-
-    /// Why it stopped, with what its containers say. `None` when nothing is told.
-    pub fn why_stopped(&self) -> Option<String> {
-        let mut parts: Vec<String> = self.stopped_reason.iter().cloned().collect();
-        for container in &self.containers {
-            let code = container.exit_code.map(|code| format!("exit code {code}"));
-            let told = [code, container.reason.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
-            if !told.is_empty() && (container.exit_code != Some(0) || container.reason.is_some()) {
-                parts.push(format!("container {}: {told}", container.name));
-            }
-        }
-        (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
 

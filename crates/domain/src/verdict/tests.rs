@@ -62,6 +62,7 @@ fn task(id: char, arn: &str, status: &str, digit: char) -> Task {
         arn: TaskArn::new(format!("arn:aws:ecs:us-west-2:111122223333:task/c/{id}")).unwrap(),
         task_definition: definition(arn),
         last_status: status.to_owned(),
+        stop_code: None,
         stopped_reason: None,
         stopped_at: None,
         containers: vec![TaskContainer {
@@ -106,10 +107,10 @@ fn judged(seen: &DeploymentObservation, second: i64) -> Verdict {
 
 #[track_caller]
 fn assert_bad(seen: &DeploymentObservation, second: i64, words: &str) {
-    match judged(seen, second) {
-        Verdict::Bad(reason) => assert!(reason.contains(words), "{reason:?} does not say {words:?}"),
-        other => panic!("{other:?} at {second} s, expected bad: {words}"),
-    }
+    let verdict = judged(seen, second);
+    let reason =
+        verdict.reason().unwrap_or_else(|| panic!("{verdict:?} at {second} s, expected bad: {words}"));
+    assert!(reason.contains(words), "{reason:?} does not say {words:?}");
 }
 
 #[test]
@@ -277,20 +278,33 @@ fn t17_a_stuck_deployment_tells_why_in_ecs_own_words_and_not_too_much() {
     let mut seen = seen(DeploymentStatus::InProgress);
     let mut stopped = task('3', OURS, "STOPPED", 'b');
     stopped.stopped_reason = Some("CannotPullContainerError: not found".to_owned());
-    seen.stopped = vec![stopped.clone(), stopped];
+    stopped.stopped_at = Some(at(20));
     let event = ServiceEvent { at: at(30), message: "(service web) was unable to place a task.".to_owned() };
     seen.events = vec![event; 9];
     seen.own.as_mut().unwrap().failed_tasks = 4;
-    let Verdict::Bad(reason) = judged(&seen, 600) else { panic!("not bad") };
-    for words in
-        ["web: not done in time", "4 tasks failed", "CannotPullContainerError", "unable to place a task"]
-    {
-        assert!(reason.contains(words), "{reason}");
+    let without_tasks = judged(&seen, 600).reason().unwrap();
+    for words in ["web: not done in time", "4 tasks failed", "was unable to place a task. (9 times)"] {
+        assert!(without_tasks.contains(words), "{without_tasks}");
     }
-    assert_eq!(reason.matches("CannotPullContainerError").count(), 1);
-    assert_eq!(reason.matches("unable to place").count(), TOLD);
-    seen.events[0].message = "x".repeat(9000);
-    assert!(judged(&seen, 600).reason().unwrap().chars().count() <= LONGEST);
+    seen.stopped = vec![stopped.clone(), stopped];
+    let reason = judged(&seen, 600).reason().unwrap();
+    assert_eq!(
+        reason,
+        "web: not done in time, still IN_PROGRESS\n2 tasks stopped: CannotPullContainerError: not found; container app: \
+         no exit code"
+    );
+    seen.stopped[0].stopped_reason = Some("x".repeat(9000));
+    assert!(judged(&seen, 600).reason().unwrap().chars().count() <= 1500);
+}
+
+#[test]
+fn what_stopped_before_we_asked_is_an_old_story() {
+    let mut seen = seen(DeploymentStatus::Stopped);
+    let mut before = task('3', OURS, "STOPPED", 'b');
+    before.stopped_reason = Some("Task failed ELB health checks".to_owned());
+    before.stopped_at = Some(at(-1));
+    seen.stopped = vec![before];
+    assert_eq!(judged(&seen, 2).reason().unwrap(), "web: its deployment is STOPPED");
 }
 
 #[test]
@@ -303,11 +317,12 @@ fn a_success_that_soaks_past_the_deadline_is_not_made_bad_by_it() {
 
 #[test]
 fn a_wave_is_good_when_all_are_and_bad_as_soon_as_one_is() {
-    let bad = || Verdict::Bad("web: no".to_owned());
+    let no = || Failure::new("web", "no");
+    let bad = || Verdict::Bad(vec![no()]);
     assert_eq!(judge_wave([Verdict::Good, Verdict::Good]), Verdict::Good);
     assert_eq!(judge_wave([Verdict::Good, Verdict::Pending]), Verdict::Pending);
     assert_eq!(judge_wave([Verdict::Pending, bad()]), bad());
-    assert_eq!(judge_wave([bad(), bad()]), Verdict::Bad("web: no\nweb: no".to_owned()));
+    assert_eq!(judge_wave([bad(), bad()]), Verdict::Bad(vec![no(), no()]));
 }
 
 #[test]
