@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::{ServiceEvent, Task};
-use crate::names::{ContainerName, TaskArn};
+use crate::names::{ContainerName, TaskArn, TaskDefinitionArn};
 use crate::redact::Redactor;
 
 /// Why a service's deployment or a task failed.
@@ -47,6 +47,8 @@ pub struct StoppedTasks {
     pub containers: Vec<StoppedContainer>,
     /// The one that stopped last.
     pub newest: TaskArn,
+    /// What it ran.
+    pub task_definition: TaskDefinitionArn,
 }
 
 /// How a container ended.
@@ -151,6 +153,7 @@ impl Failure {
                     reason: reason.clone(),
                     containers,
                     newest: task.arn.clone(),
+                    task_definition: task.task_definition.clone(),
                 }),
             }
         }
@@ -184,6 +187,11 @@ impl Failure {
         Some((&group.newest, &group.containers.first()?.name))
     }
 
+    /// What its tasks ran.
+    pub fn task_definition(&self) -> Option<&TaskDefinitionArn> {
+        self.tasks.first().map(|group| &group.task_definition)
+    }
+
     /// Without secrets, and cut: safe to be saved and shown.
     #[must_use]
     pub fn redacted(mut self, redactor: &mut Redactor) -> Self {
@@ -200,18 +208,18 @@ impl Failure {
         self
     }
 
-    /// What was judged and what ECS says to it, in one line.
+    /// What was judged, and what ECS says to it.
     pub fn judgement(&self) -> String {
         let because: Vec<&str> = self.because.iter().map(|words| words.trim_end_matches('.')).collect();
         match because.as_slice() {
-            [] => format!("{}: {}", self.subject, self.what),
-            because => format!("{}: {}. {}.", self.subject, self.what, because.join(". ")),
+            [] => self.what.clone(),
+            because => format!("{}. {}.", self.what, because.join(". ")),
         }
     }
 
     /// What matters most, in few lines.
     pub fn in_short(&self) -> String {
-        let mut lines = vec![self.judgement()];
+        let mut lines = vec![format!("{}: {}", self.subject, self.judgement())];
         lines.extend(self.tasks.iter().take(IN_SHORT).map(StoppedTasks::in_words));
         // Where no task came to stop, only ECS knows what is in the way.
         if self.tasks.is_empty() {

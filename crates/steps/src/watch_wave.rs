@@ -1,4 +1,5 @@
-//! State `WatchWave`: looks at the deployments of one wave and judges them. Writes nothing.
+//! State `WatchWave`: looks at the deployments of one wave and judges them. Changes nothing in the stage; what it knows of
+//! a failure it saves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,9 +15,10 @@ use gantry_domain::verdict::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::store::Plans;
-use crate::ports::{Clock, ObserveStage, PortError, StageScope, TaskState};
+use crate::ports::store::{Plans, Releases};
+use crate::ports::{Clock, ObserveStage, PortError, ReadLogs, StageScope, TaskState};
 use crate::rollout::{RolloutError, StepAddress, Watch};
+use crate::save_failures::SaveFailures;
 use crate::start_deployments::StartedService;
 
 /// What the state gives.
@@ -61,8 +63,12 @@ const SOAK: Duration = Duration::from_secs(15);
 pub struct WatchWave<'a> {
     /// The plan.
     pub plans: &'a dyn Plans,
+    /// The release's log.
+    pub releases: &'a dyn Releases,
     /// The stage.
     pub observe: &'a dyn ObserveStage,
+    /// What its containers print.
+    pub logs: &'a dyn ReadLogs,
     /// World time.
     pub clock: &'a dyn Clock,
 }
@@ -94,7 +100,16 @@ impl WatchWave<'_> {
                 break verdict;
             }
         };
-        Ok(WatchWaveOutput { verdict: verdict.word(), reason: verdict.reason().map(str::to_owned) })
+        let word = verdict.word();
+        let reason = match verdict {
+            Verdict::Pending | Verdict::Good => None,
+            Verdict::Bad(failures) => {
+                let Self { observe, logs, releases, clock, .. } = *self;
+                let save = SaveFailures { observe, logs, releases, clock };
+                Some(save.save(&address, &wave.scope, failures).await)
+            }
+        };
+        Ok(WatchWaveOutput { verdict: word, reason })
     }
 }
 

@@ -124,7 +124,8 @@ impl LeftBehind {
             moved: Vec::new(),
         };
         let notice = NewNotice::new(approval.asked_at, moved);
-        let new = NewApproval { approval: &approval, token: &token("approval"), notice: &notice, replaces: None };
+        let new =
+            NewApproval { approval: &approval, token: &token("approval"), notice: &notice, replaces: None };
         assert!(matches!(self.store.ask(&new).await, Ok(Asked::Now)));
         approval
     }

@@ -143,7 +143,9 @@ impl World {
             "family": name.as_str(), "networkMode": "awsvpc", "cpu": "512",
             "containerDefinitions": [
                 {"name": "app", "image": image_by_digest(REGISTRY, repository, digest),
-                 "environment": [{"name": "KEY", "value": "hush"}]},
+                 "environment": [{"name": "KEY", "value": "hush-hush"}],
+                 "logConfiguration": {"logDriver": "awslogs", "options": {
+                    "awslogs-group": format!("/ecs/{name}"), "awslogs-stream-prefix": "app"}}},
                 {"name": "log", "image": "public.ecr.aws/log:1"}],
         }));
         let tags = BTreeMap::from([
@@ -261,7 +263,10 @@ impl World {
                     let revision = self.revisions[newest.target.as_ref().unwrap()].clone();
                     let mut task = running_task(&mut self.count, &name, 0, &revision);
                     task.last_status = "STOPPED".to_owned();
+                    task.stop_code = Some("EssentialContainerExited".to_owned());
                     task.stopped_reason = Some("Essential container in task exited".to_owned());
+                    task.stopped_at = Some(due);
+                    task.containers[0].exit_code = Some(1);
                     self.tasks.insert(task.arn.clone(), (Some(name.clone()), task));
                     let target = before.last().and_then(|before| before.target.clone()).unwrap();
                     service.task_definition = Some(self.revisions[&target].task_definition.clone());
@@ -288,6 +293,7 @@ fn running_task(count: &mut u32, name: &ServiceName, index: u32, revision: &Revi
         arn: TaskArn::new(format!("{ARN}:task/c/{name}-{count}-{index}")).unwrap(),
         task_definition: revision.task_definition.clone(),
         last_status: "RUNNING".to_owned(),
+        stop_code: None,
         stopped_reason: None,
         stopped_at: None,
         containers: containers.collect(),
@@ -392,6 +398,7 @@ impl ObserveStage for FakeStage<'_> {
         let Some((_, task)) = world.tasks.get_mut(arn) else { return Ok(None) };
         if task.stopped_at.is_some_and(|at| now >= at) {
             task.last_status = "STOPPED".to_owned();
+            task.stop_code = Some("EssentialContainerExited".to_owned());
             task.stopped_reason = Some("Essential container in task exited".to_owned());
             task.containers[0].exit_code = Some(exit_code);
         }
@@ -460,6 +467,7 @@ impl DeployStage for FakeStage<'_> {
             arn: arn.clone(),
             task_definition: request.task_definition.clone(),
             last_status: "RUNNING".to_owned(),
+            stop_code: None,
             stopped_reason: None,
             stopped_at: Some(deadline(now, TAKES)),
             containers: containers.collect(),
