@@ -161,6 +161,7 @@ pub(super) fn task(from: types::Task) -> Result<Task, Unreadable> {
         arn: required("task", from.task_arn)?,
         task_definition: required("task definition", from.task_definition_arn)?,
         last_status: from.last_status.ok_or(Unreadable::Missing("task status"))?,
+        stop_code: from.stop_code.map(|code| code.as_str().to_owned()),
         stopped_reason: from.stopped_reason,
         stopped_at: time(from.stopped_at),
         containers: containers.into_iter().map(container).collect::<Result<_, _>>()?,
