@@ -193,8 +193,8 @@ fn logs_and_executions_are_looked_at_by_those_who_must() {
         call("states:DescribeExecution", arn)
     };
     let sees = |machine: &str| those(|function| roles.allows(function, &execution(machine)));
-    assert_eq!(sees("release"), ["ask-approval", "claim-release", "sweep"]);
-    assert_eq!(sees("rollout"), [""; 0]);
+    assert_eq!(sees("release"), ["ask-approval", "claim-release", "sweep", "watch-executions"]);
+    assert_eq!(sees("rollout"), ["sweep", "watch-executions"]);
 }
 
 #[test]
