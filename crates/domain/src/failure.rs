@@ -17,6 +17,9 @@ use crate::redact::Redactor;
 pub struct Failure {
     /// The service or task.
     pub subject: String,
+    /// Is it a task that runs once, and no service?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
     /// What was judged.
     pub what: String,
     /// What ECS says about the deployment, in its own words.
@@ -110,12 +113,19 @@ impl Failure {
     pub fn new(subject: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
+            once: false,
             what: what.into(),
             because: Vec::new(),
             tasks: Vec::new(),
             events: Vec::new(),
             log: None,
         }
+    }
+
+    /// A task that was to run once came to a bad end.
+    pub fn of_task(name: impl Into<String>, container: &ContainerName, task: &Task) -> Self {
+        let ours = BTreeSet::from([container]);
+        Self { once: true, ..Self::new(name, "its task failed").with_tasks([task], &ours) }
     }
 
     /// With what ECS says, once each.
@@ -208,8 +218,11 @@ impl Failure {
         self
     }
 
-    /// What was judged, and what ECS says to it.
+    /// What was judged, and what ECS says to it. Of a task that ran once, why it stopped says it all.
     pub fn judgement(&self) -> String {
+        if let Some(task) = self.only_task() {
+            return task.why();
+        }
         let because: Vec<&str> = self.because.iter().map(|words| words.trim_end_matches('.')).collect();
         match because.as_slice() {
             [] => self.what.clone(),
@@ -217,10 +230,20 @@ impl Failure {
         }
     }
 
+    /// The groups of tasks that `judgement` does not tell of.
+    pub fn other_tasks(&self) -> &[StoppedTasks] {
+        if self.only_task().is_some() { &[] } else { &self.tasks }
+    }
+
+    fn only_task(&self) -> Option<&StoppedTasks> {
+        self.tasks.first().filter(|_| self.once)
+    }
+
     /// What matters most, in few lines.
     pub fn in_short(&self) -> String {
-        let mut lines = vec![format!("{}: {}", self.subject, self.judgement())];
-        lines.extend(self.tasks.iter().take(IN_SHORT).map(StoppedTasks::in_words));
+        let failed = if self.only_task().is_some() { " failed" } else { "" };
+        let mut lines = vec![format!("{}{failed}: {}", self.subject, self.judgement())];
+        lines.extend(self.other_tasks().iter().take(IN_SHORT).map(StoppedTasks::in_words));
         // Where no task came to stop, only ECS knows what is in the way.
         if self.tasks.is_empty() {
             lines.extend(self.events.first().map(Told::in_words));
@@ -234,6 +257,10 @@ impl StoppedTasks {
     pub fn in_words(&self) -> String {
         let count = if self.count == 1 { "1 task".to_owned() } else { format!("{} tasks", self.count) };
         let code = self.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        format!("{count} stopped{code}: {}", self.why())
+    }
+
+    fn why(&self) -> String {
         let mut why: Vec<String> = self.reason.iter().cloned().collect();
         for container in &self.containers {
             let told = container.in_words();
@@ -242,8 +269,7 @@ impl StoppedTasks {
                 why.push(told);
             }
         }
-        let why = if why.is_empty() { "ECS gives no reason".to_owned() } else { why.join("; ") };
-        format!("{count} stopped{code}: {why}")
+        if why.is_empty() { "ECS gives no reason".to_owned() } else { why.join("; ") }
     }
 }
 

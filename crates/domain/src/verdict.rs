@@ -3,7 +3,7 @@
 //! Good needs all of: the deployment that brings our task definition ended `SUCCESSFUL`, nothing newer replaced it, its
 //! revision holds our digests, and as many tasks as wanted run them, still so when it has soaked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -308,8 +308,7 @@ pub fn judge_task(
             if code == Some(0) {
                 return Verdict::Good;
             }
-            let failure = Failure::new(name, "its task failed");
-            Verdict::Bad(vec![failure.with_tasks([task], &BTreeSet::from([container]))])
+            Verdict::Bad(vec![Failure::of_task(name, container, task)])
         }
         Some(task) if late => {
             bad(&format!("not done in time, and goes on: {} is {}", task.arn, task.last_status))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gantry_domain::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, Service};
+use gantry_domain::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, Service, ServiceEvent};
 use gantry_domain::names::{
     ExecutionArn, PlanHash, ReleaseId, ServiceDeploymentArn, ServiceName, ServiceRevisionArn, StageName,
 };
@@ -205,7 +205,7 @@ impl Wave<'_> {
             settled: list.iter().all(|deployment| deployment.status.is_over())
                 && !matches!(service.rollout_state.as_deref(), Some("IN_PROGRESS" | "FAILED")),
         });
-        let events = service.events.iter().filter(|event| event.at >= self.asked_at).cloned().collect();
+        let events = self.events_of(service);
         Ok(DeploymentObservation {
             service: started.service.clone(),
             wanted: Wanted { task_definition: started.task_definition.clone(), digests },
@@ -219,6 +219,10 @@ impl Wave<'_> {
             events,
             standing,
         })
+    }
+
+    fn events_of(&self, service: &Service) -> Vec<ServiceEvent> {
+        service.events.iter().filter(|event| event.at >= self.asked_at).cloned().collect()
     }
 
     /// Judges, after reading what only some verdicts need: the proof of a success, the reasons of a failure.
@@ -240,6 +244,11 @@ impl Wave<'_> {
             return Ok(verdict);
         }
         let stopped = self.observe.tasks_of(&self.scope, &seen.service, TaskState::Stopped).await?;
+        // Read again: between the first look and this one ECS has told why.
+        let services = self.observe.services(&self.scope, std::slice::from_ref(&seen.service)).await?;
+        if let Some(service) = services.first() {
+            seen.events = self.events_of(service);
+        }
         seen.stopped =
             stopped.into_iter().filter(|task| task.task_definition == seen.wanted.task_definition).collect();
         Ok(judge(seen, now, until, SOAK))

@@ -8,6 +8,7 @@ mod documents;
 mod harness;
 mod intake;
 mod locks;
+mod reasons;
 mod reconcile;
 mod rights;
 mod road;

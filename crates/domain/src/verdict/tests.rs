@@ -337,7 +337,7 @@ fn a_task_is_good_only_with_exit_code_zero_of_its_own_container() {
     stopped.stopped_reason = Some("Essential container in task exited".to_owned());
     let verdict = judged(Some(&stopped), 10);
     let reason = verdict.reason().unwrap();
-    assert!(reason.contains("exit code 3") && reason.contains("Essential container"), "{reason}");
+    assert_eq!(reason, "migrate failed: Essential container in task exited; container app: exit code 3");
 
     stopped.containers[0].exit_code = None;
     assert!(judged(Some(&stopped), 10).reason().unwrap().contains("Essential container"));

@@ -39,11 +39,7 @@ async fn a_task_that_exits_otherwise_is_bad_with_its_reason() {
     let output = watched(&road, &input).await;
     assert_eq!(output.verdict, VerdictWord::Bad);
     let reason = output.reason.unwrap();
-    assert_eq!(
-        reason,
-        "backup: its task failed\n1 task stopped (EssentialContainerExited): Essential container in task exited; \
-         container app: exit code 3"
-    );
+    assert_eq!(reason, "backup failed: Essential container in task exited; container app: exit code 3");
 }
 
 #[tokio::test]

@@ -37,13 +37,14 @@ pub(super) fn failed(release: &ReleaseId, stage: &StageName, failures: &[Failure
 }
 
 fn told(stage: &StageName, failure: &Failure) -> Vec<Block> {
-    let Failure { subject, tasks, events, log, .. } = failure;
+    let Failure { subject, events, log, .. } = failure;
     let title = format!(
         "🔎 *Why {} failed in {stage}*\n{}",
         line(subject, 80),
         line(&failure.judgement(), JUDGEMENT)
     );
-    let facts = tasks.iter().map(StoppedTasks::in_words).chain(events.iter().map(Told::in_words));
+    let facts =
+        failure.other_tasks().iter().map(StoppedTasks::in_words).chain(events.iter().map(Told::in_words));
     let facts: Vec<String> = facts.map(|fact| format!("• {}", line(&fact, FACT))).collect();
     let mut blocks = vec![section(list(&title, facts.into_iter(), JUDGEMENT + FACTS))];
     blocks.extend(log.iter().flat_map(log_blocks));

@@ -30,6 +30,7 @@ fn tail(lines: &[&str]) -> LogTail {
 fn failure(words: &str, log: Option<LogTail>) -> Failure {
     Failure {
         subject: "exchange-client-web".to_owned(),
+        once: false,
         what: "its deployment is ROLLBACK_IN_PROGRESS".to_owned(),
         because: vec![words.to_owned()],
         tasks: vec![StoppedTasks {
