@@ -3,6 +3,8 @@
 //!
 //! ECS forgets stopped tasks within the hour, so this is saved at once. It judges nothing: that is `verdict`'s.
 
+mod log_tail;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::{ServiceEvent, Task};
 use crate::names::{ContainerName, TaskArn, TaskDefinitionArn};
 use crate::redact::Redactor;
+
+pub use log_tail::{LINES, LogTail};
 
 /// Why a service's deployment or a task failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,20 +80,6 @@ pub struct Told {
     pub times: u32,
 }
 
-/// What a container printed last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LogTail {
-    /// The container.
-    pub container: ContainerName,
-    /// Where it stands: log group and stream, where known.
-    pub place: Option<String>,
-    /// The last lines, oldest first, without secrets.
-    pub lines: Vec<String>,
-    /// Why there are none, in a clause.
-    pub unread: Option<String>,
-}
-
 /// No more groups of tasks than this are kept, nor events.
 const KEPT: usize = 5;
 /// No more groups are told in short.
@@ -98,13 +88,6 @@ const IN_SHORT: usize = 2;
 const WORDS: usize = 400;
 /// No failure in short is longer: it travels through states and messages.
 const SHORT: usize = 1500;
-/// No more lines of a log are kept.
-pub const LINES: usize = 25;
-/// No line of a log is longer, in characters.
-const LINE: usize = 240;
-/// No tail of a log is longer, in characters.
-const TAIL: usize = 2400;
-
 /// A container that ends because another one of its task did gets this signal's exit code.
 const TERMINATED: i32 = 143;
 
@@ -292,37 +275,6 @@ impl Told {
     }
 }
 
-impl LogTail {
-    /// The end of what was printed, without secrets, within bounds.
-    pub fn of(container: ContainerName, place: String, printed: &[String], redactor: &mut Redactor) -> Self {
-        // Hidden before it is cut: half of a secret would not be known as one.
-        let lines: Vec<String> = printed
-            .iter()
-            .flat_map(|text| text.lines())
-            .map(|line| cut(&redactor.line(&bare(line)), LINE))
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        let mut length = 0;
-        let mut kept: Vec<String> = lines
-            .into_iter()
-            .rev()
-            .take(LINES)
-            .take_while(|line| {
-                length += line.chars().count() + 1;
-                length <= TAIL
-            })
-            .collect();
-        kept.reverse();
-        let unread = kept.is_empty().then(|| "it printed nothing".to_owned());
-        Self { container, place: Some(place), lines: kept, unread }
-    }
-
-    /// There is nothing to show, for this reason.
-    pub fn unread(container: ContainerName, place: Option<String>, why: impl Into<String>) -> Self {
-        Self { container, place, lines: Vec::new(), unread: Some(why.into()) }
-    }
-}
-
 /// All failures in short.
 pub fn in_short(failures: &[Failure]) -> String {
     cut(&failures.iter().map(Failure::in_short).collect::<Vec<_>>().join("\n"), SHORT)
@@ -386,26 +338,6 @@ fn without_task(message: &str) -> String {
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         text.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
-    }
-    text
-}
-
-/// Without the colours that programs print for terminals, and other characters that are not seen.
-fn bare(line: &str) -> String {
-    let mut text = String::new();
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => {
-                if chars.next_if_eq(&'[').is_some() {
-                    while chars.next_if(|c| !('\u{40}'..='\u{7e}').contains(c)).is_some() {}
-                    chars.next();
-                }
-            }
-            '\t' => text.push_str("  "),
-            c if c.is_control() => {}
-            c => text.push(c),
-        }
     }
     text
 }

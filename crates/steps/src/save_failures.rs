@@ -36,7 +36,8 @@ impl SaveFailures<'_> {
         failures: Vec<Failure>,
     ) -> String {
         let numbered = failures.into_iter().enumerate();
-        let completed = numbered.map(|(index, failure)| self.completed(scope, failure, index < WITH_LOG));
+        let completed =
+            numbered.map(|(index, failure)| self.completed(address, scope, failure, index < WITH_LOG));
         let failures = join_all(completed).await;
         let short = in_short(&failures);
         let notice = Notice::StepFailed {
@@ -56,13 +57,23 @@ impl SaveFailures<'_> {
     }
 
     /// With what a container printed last, and without secrets.
-    async fn completed(&self, scope: &StageScope, failure: Failure, with_log: bool) -> Failure {
+    async fn completed(
+        &self,
+        address: &StepAddress<'_>,
+        scope: &StageScope,
+        failure: Failure,
+        with_log: bool,
+    ) -> Failure {
         let definition = match failure.task_definition() {
             Some(arn) => self.observe.task_definition(scope, arn).await,
             None => Ok(None),
         };
         let values = definition.iter().flatten().flat_map(|definition| definition.body.environment_values());
-        let mut redactor = Redactor::new(values.map(str::to_owned));
+        // What stands in names that everybody sees is no secret, and hiding it would blank out ECS's own words.
+        let arn = failure.task_definition().map(ToString::to_string).unwrap_or_default();
+        let seen = format!("{arn} {} {} {} {}", scope.cluster, scope.region, address.stage, failure.subject);
+        let mut redactor =
+            Redactor::new(values.filter(|value| !seen.contains(value.trim())).map(str::to_owned));
         let log = match failure.speaker().filter(|_| with_log) {
             Some((task, container)) => {
                 Some(self.log(scope, definition, task, container.clone(), &mut redactor).await)

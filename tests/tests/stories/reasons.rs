@@ -9,7 +9,7 @@ fn impatient() -> WorldOptions {
     WorldOptions { replacements: vec![words], ..quick() }
 }
 
-/// Its tasks end before they are healthy, with last words that hold a password and a value of their environment.
+/// Its tasks end before they are healthy, with last words that hold a password.
 fn crashing() -> Change {
     Change::of(["client"])
         .label("gantry.simulator.exit-code", "1")
@@ -68,7 +68,7 @@ fn t17_the_end_of_the_failing_containers_log_reaches_the_thread_without_secrets(
                  • (service exchange-client-web) (deployment ecs-svc/…) deployment failed: tasks failed to start.
                  *The last lines of container `exchange-client-web`*
                  ```
-                 booting for ***
+                 booting for production
                  Error: &lt;connect&gt; ECONNREFUSED postgres://***@10.0.3.7/app
                  ```
                  From `/ecs/exchange-preprod2-exchange-client-web exchange-client-web/exchange-client-web/(an id)`

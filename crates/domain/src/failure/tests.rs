@@ -134,23 +134,3 @@ fn t37_reasons_hold_no_secret() {
     let saved = serde_json::to_string(&failure).unwrap();
     assert!(!saved.contains(secret) && saved.matches("***").count() == 4, "{saved}");
 }
-
-#[test]
-fn t37_the_end_of_a_log_is_kept_without_colours_and_secrets() {
-    let printed = ["\u{1b}[31mERROR\u{1b}[0m PASSWORD=hunter2\n\n", "one\ttwo\u{7}\n", ""].map(str::to_owned);
-    let tail = LogTail::of(name("app"), "/ecs/web".to_owned(), &printed, &mut Redactor::new([]));
-    assert_eq!(tail.lines, ["ERROR PASSWORD=***", "one  two"]);
-    assert_eq!(tail.unread, None);
-}
-
-#[test]
-fn a_long_log_keeps_its_last_lines() {
-    let printed: Vec<String> = (0..5000).map(|n| format!("line {n}")).collect();
-    let tail = |printed: &[String]| LogTail::of(name("app"), String::new(), printed, &mut Redactor::new([]));
-    let many = tail(&printed);
-    assert_eq!((many.lines.len(), many.lines[LINES - 1].as_str()), (LINES, "line 4999"));
-    let wide = tail(&vec!["x".repeat(100_000); 40]);
-    assert!(wide.lines.iter().map(|line| line.chars().count() + 1).sum::<usize>() <= TAIL);
-    assert!(!wide.lines.is_empty());
-    assert_eq!(tail(&[]).unread.unwrap(), "it printed nothing");
-}

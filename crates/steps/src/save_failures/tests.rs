@@ -1,4 +1,6 @@
+use gantry_domain::task_definition::TaskDefinitionBody;
 use gantry_domain::verdict::VerdictWord;
+use serde_json::json;
 
 use super::*;
 use crate::testing::{Fate, Fault, Road, road};
@@ -120,6 +122,22 @@ async fn t37_without_the_task_definition_no_line_is_shown() {
     while road.watch_wave().run(input.clone()).await.unwrap().verdict == VerdictWord::Pending {}
     assert_eq!(unread_of(&road), "Gantry may not read its task definition");
     assert_eq!(road.logs.asked(), []);
+}
+
+#[tokio::test]
+async fn t37_what_stands_in_names_is_no_secret() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.stage.change_definition("web", |definition| {
+        let mut body = definition.body.as_json().clone();
+        let values =
+            ["preproduction", "us-west-2", "hush-hush"].map(|value| json!({"name": "X", "value": value}));
+        body["containerDefinitions"][0]["environment"] = json!(values);
+        definition.body = TaskDefinitionBody::new(body);
+    });
+    road.logs.print(&["hush-hush in us-west-2 for preproduction"]);
+    rolled_back(&road).await;
+    assert_eq!(saved(&road)[0].log.clone().unwrap().lines, ["*** in us-west-2 for preproduction"]);
 }
 
 #[tokio::test]
