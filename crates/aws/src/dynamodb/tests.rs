@@ -30,6 +30,10 @@ fn stage() -> StageName {
     StageName::new("production").unwrap()
 }
 
+fn plan_hash() -> PlanHash {
+    PlanHash::new("d".repeat(64)).unwrap()
+}
+
 fn owner() -> ExecutionArn {
     release().execution
 }
@@ -265,9 +269,12 @@ async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
         _ => Answer::error(400, "ConditionalCheckFailedException", "The conditional request failed"),
     });
     let locks = LocksTable::new(&aws.config(), "locks");
-    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner()).await.unwrap(), Fenced::Written);
+    assert_eq!(
+        locks.record_rollout(&stage(), &owner(), &owner(), &plan_hash()).await.unwrap(),
+        Fenced::Written
+    );
     refuses.store(1, Ordering::Relaxed);
-    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner()).await.unwrap(), Fenced::Lost);
+    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner(), &plan_hash()).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.free(&stage(), &owner()).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.keep(&stage(), &owner(), "why").await.unwrap(), Fenced::Lost);
     let conditions: Vec<Value> = aws
@@ -302,6 +309,7 @@ async fn t22_a_lock_whose_taking_was_not_heard_of_is_found_to_be_ours() {
         owner: owner(),
         release: release().id,
         rollout: None,
+        plan: None,
         tasks: Vec::new(),
         acquired_at: release().claimed_at,
         kept: None,
