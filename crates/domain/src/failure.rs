@@ -1,7 +1,8 @@
-//! What is known about a failure at the moment it is seen, sorted by what matters to people: what ECS judged, the tasks
-//! that stopped grouped by why, the events that are no routine, and the last lines a container printed.
+//! What is known about a failure at the moment it is seen, sorted by what matters to people.
 //!
-//! ECS forgets stopped tasks within the hour, so this is saved at once. It judges nothing: that is `verdict`'s.
+//! First what ECS judged, then the tasks that stopped, grouped by why, the events that are no routine, and the last lines
+//! a container printed. ECS forgets stopped tasks within the hour, so this is saved at once. It judges nothing: that is
+//! `verdict`'s.
 
 mod log_tail;
 

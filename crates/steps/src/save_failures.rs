@@ -1,5 +1,6 @@
-//! What is known of a failure, completed with the tail of a log and saved at once: ECS forgets stopped tasks within the
-//! hour, and what a container printed says more than its exit code.
+//! What is known of a failure, completed with the tail of a log and saved at once.
+//!
+//! ECS forgets stopped tasks within the hour, and what a container printed says more than its exit code.
 //!
 //! Whatever goes wrong here changes no verdict: a log that cannot be read is told in a clause, a failure that cannot be
 //! saved is still told in short by whoever saw it.
