@@ -66,8 +66,23 @@ impl Names {
             }
         }
         let text = between(&text, "<!date^", ">", "(a moment)");
-        between(&text, "plan `", "`", "plan `…`")
+        without_ids(&between(&text, "plan `", "`", "plan `…`"))
     }
+}
+
+/// Ids of tasks: 32 hexadecimal digits.
+fn without_ids(text: &str) -> String {
+    let is_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_hex) {
+        let (before, after) = rest.split_at(start);
+        let (run, behind) = after.split_at(after.find(|c| !is_hex(c)).unwrap_or(after.len()));
+        out.push_str(before);
+        out.push_str(if run.len() == 32 { "(an id)" } else { run });
+        rest = behind;
+    }
+    out + rest
 }
 
 /// Replaces everything from `start` to the next `end`.

@@ -23,6 +23,8 @@ const NAME_LENGTH: usize = 64;
 pub(crate) struct Session {
     pub(crate) ecs: aws_sdk_ecs::Client,
     pub(crate) ecr: aws_sdk_ecr::Client,
+    /// For clients that few functions need.
+    pub(crate) config: SdkConfig,
     expires: SystemTime,
 }
 
@@ -91,6 +93,7 @@ impl StageSessions {
         Ok(Session {
             ecs: aws_sdk_ecs::Client::new(&config),
             ecr: aws_sdk_ecr::Client::new(&config),
+            config,
             expires,
         })
     }

@@ -6,7 +6,8 @@ use gantry_domain::names::{
 };
 
 use crate::read::{
-    Base, Command, Entries, Families, Glob, Host, List, Pointer, Scalar, Span, UrlText, Workflow, table,
+    Base, Command, Entries, Families, Glob, Host, List, LogGroups, Pointer, Scalar, Span, UrlText, Workflow,
+    table,
 };
 
 table! {
@@ -121,6 +122,9 @@ table! {
         /// The family of each service's task definition. Gantry may update services only with task definitions of these
         /// families, and one-off tasks of these or of `<family>-<task>`.
         families: defaulted Families = "{service}",
+        /// The CloudWatch log group of each service's containers, of which Gantry may show the last lines when a task fails;
+        /// `{family}` is the family of the service's task definition. Empty: Gantry reads no logs.
+        log_groups: defaulted LogGroups = "/ecs/{family}",
         /// The execution and task roles of this stage's task definitions. Gantry may pass these and no others.
         task_roles: required List<RoleArn>,
         /// How long a wave may take before it counts as failed, from 1m to 6h.

@@ -266,19 +266,6 @@ impl Task {
             Some(_) | None => !reason.is_empty() && !reason.starts_with("Scaling activity"),
         }
     }
-
-    /// Why it stopped, with what its containers say. `None` when nothing is told.
-    pub fn why_stopped(&self) -> Option<String> {
-        let mut parts: Vec<String> = self.stopped_reason.iter().cloned().collect();
-        for container in &self.containers {
-            let code = container.exit_code.map(|code| format!("exit code {code}"));
-            let told = [code, container.reason.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
-            if !told.is_empty() && (container.exit_code != Some(0) || container.reason.is_some()) {
-                parts.push(format!("container {}: {told}", container.name));
-            }
-        }
-        (!parts.is_empty()).then(|| parts.join("; "))
-    }
 }
 
 /// A container of a task.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::Decision;
 use crate::end::End;
+use crate::failure::Failure;
 use crate::hold::HoldEnds;
 use crate::names::{
     ApprovalId, CommitSha, ComponentName, Digest, HoldId, PlanHash, ReleaseId, ServiceName, SlackId,
@@ -94,6 +95,18 @@ pub enum Notice {
         stage: StageName,
         /// Which release has it.
         held_by: String,
+    },
+    /// A step of a rollout failed: what is known of it, saved at the moment it was seen.
+    #[serde(rename_all = "camelCase")]
+    StepFailed {
+        /// The stage.
+        stage: StageName,
+        /// The plan that was carried out.
+        plan: PlanHash,
+        /// Its step.
+        step: usize,
+        /// What failed and why.
+        failures: Vec<Failure>,
     },
     /// A stage was put back, and holds.
     #[serde(rename_all = "camelCase")]

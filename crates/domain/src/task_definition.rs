@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::names::{ContainerName, Digest, RepositoryName, TaskDefinitionArn};
+use crate::names::{ContainerName, Digest, Region, RepositoryName, TaskArn, TaskDefinitionArn};
 
 /// A registered task definition.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,31 @@ pub enum DeriveError {
     /// The body is not an object with a list of containers.
     #[error("the task definition has no list of containers")]
     Shapeless,
+}
+
+/// Where a container of a task writes its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogStream {
+    /// The log group.
+    pub group: String,
+    /// The stream in it.
+    pub stream: String,
+    /// Its region, where the task definition names one.
+    pub region: Option<Region>,
+}
+
+/// Why nobody knows where a container writes its log. A clause about the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoLogStream {
+    /// The container has no log configuration, or there is no such container.
+    #[error("its container has no log configuration")]
+    Unconfigured,
+    /// Not CloudWatch Logs.
+    #[error("it goes to log driver {0}, which Gantry does not read")]
+    OtherDriver(String),
+    /// Options are missing, or no text.
+    #[error("its log configuration has no {0}")]
+    NoOption(&'static str),
 }
 
 /// An image by digest, as a new task definition names it.
@@ -92,6 +117,41 @@ impl TaskDefinitionBody {
             })
         };
         self.images().into_iter().filter(|(_, image)| from_it(image)).map(|(name, _)| name).collect()
+    }
+
+    fn container(&self, name: &ContainerName) -> Option<&Value> {
+        let mut containers = self.0.get("containerDefinitions").and_then(Value::as_array)?.iter();
+        containers.find(|container| container.get("name").and_then(Value::as_str) == Some(name.as_str()))
+    }
+
+    /// Where a container of a task of this definition writes its log: driver `awslogs` names a stream after its prefix,
+    /// the container and the task's id. Without a prefix the stream has a name that only the host knows.
+    pub fn log_stream(&self, container: &ContainerName, task: &TaskArn) -> Result<LogStream, NoLogStream> {
+        let log = self.container(container).and_then(|container| container.get("logConfiguration"));
+        let log = log.filter(|log| !log.is_null()).ok_or(NoLogStream::Unconfigured)?;
+        match log.get("logDriver").and_then(Value::as_str) {
+            Some("awslogs") => {}
+            Some(other) => return Err(NoLogStream::OtherDriver(other.chars().take(40).collect())),
+            None => return Err(NoLogStream::Unconfigured),
+        }
+        let option = |name: &'static str| {
+            let text = log.get("options").and_then(|options| options.get(name)).and_then(Value::as_str);
+            text.filter(|text| !text.is_empty()).ok_or(NoLogStream::NoOption(name))
+        };
+        let id = task.as_str().rsplit('/').next().unwrap_or_default();
+        let prefix = option("awslogs-stream-prefix")?;
+        Ok(LogStream {
+            group: option("awslogs-group")?.to_owned(),
+            stream: format!("{prefix}/{container}/{id}"),
+            region: option("awslogs-region").ok().and_then(|region| Region::new(region).ok()),
+        })
+    }
+
+    /// The values of all containers' environments: what must not be shown.
+    pub fn environment_values(&self) -> impl Iterator<Item = &str> {
+        let containers = self.0.get("containerDefinitions").and_then(Value::as_array).into_iter().flatten();
+        let variables = containers.filter_map(|container| container.get("environment")?.as_array()).flatten();
+        variables.filter_map(|variable| variable.get("value")?.as_str())
     }
 
     /// The same with other images for some containers. Nothing else differs.
@@ -226,6 +286,43 @@ mod tests {
                 TaskDefinitionBody::new(json!({"containerDefinitions": [{"name": "app", "image": image}]}));
             assert_eq!(!body.containers_using(REGISTRY, &shop).is_empty(), uses, "{image}");
         }
+    }
+
+    #[test]
+    fn a_containers_log_is_found_by_its_options() {
+        let task = TaskArn::new("arn:aws:ecs:us-west-2:111122223333:task/c/0123").unwrap();
+        let logging = |log: Value| {
+            let container = json!({"name": "app", "image": "x", "logConfiguration": log});
+            TaskDefinitionBody::new(json!({"containerDefinitions": [container]}))
+                .log_stream(&name("app"), &task)
+        };
+        let options = json!({"awslogs-group": "/ecs/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"});
+        let stream = logging(json!({"logDriver": "awslogs", "options": options})).unwrap();
+        assert_eq!((stream.group.as_str(), stream.stream.as_str()), ("/ecs/web", "web/app/0123"));
+        assert_eq!(stream.region.unwrap().as_str(), "eu-west-1");
+        for (log, why) in [
+            (json!(null), "its container has no log configuration"),
+            (
+                json!({"logDriver": "awsfirelens"}),
+                "it goes to log driver awsfirelens, which Gantry does not read",
+            ),
+            (
+                json!({"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}}),
+                "its log configuration has no awslogs-stream-prefix",
+            ),
+            (
+                json!({"logDriver": "awslogs", "options": {"awslogs-stream-prefix": "web", "awslogs-group": ""}}),
+                "its log configuration has no awslogs-group",
+            ),
+        ] {
+            assert_eq!(logging(log).unwrap_err().to_string(), why);
+        }
+        assert_eq!(base().log_stream(&name("nobody"), &task), Err(NoLogStream::Unconfigured));
+    }
+
+    #[test]
+    fn t37_every_value_of_an_environment_is_known() {
+        assert_eq!(base().environment_values().collect::<Vec<_>>(), ["hush"]);
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! revision holds our digests, and as many tasks as wanted run them, still so when it has soaked.
 
 mod proof;
-mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::{Controller, Deployment, DeploymentStatus, DeploymentSummary, Revision, ServiceEvent, Task};
+use crate::failure::{self, Failure};
 use crate::names::{ContainerName, Digest, ServiceName, TaskDefinitionArn};
 use crate::soak::Soak;
 use proof::{Proof, prove, prove_tasks};
-use words::{bad, cut};
 
 /// What is known about a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +24,8 @@ pub enum Verdict {
     Pending,
     /// It did what it was to do.
     Good,
-    /// It did not, for this reason, in ECS's own words where it gives any.
-    Bad(String),
+    /// It did not, for these reasons, in ECS's own words where it gives any. Never empty.
+    Bad(Vec<Failure>),
 }
 
 /// A verdict as states carry it.
@@ -51,10 +50,10 @@ impl Verdict {
         }
     }
 
-    /// Why it is bad.
-    pub fn reason(&self) -> Option<&str> {
+    /// Why it is bad, in short.
+    pub fn reason(&self) -> Option<String> {
         match self {
-            Self::Bad(reason) => Some(reason),
+            Self::Bad(failures) => Some(failure::in_short(failures)),
             Self::Pending | Self::Good => None,
         }
     }
@@ -238,6 +237,28 @@ fn later(at: Timestamp, span: Duration) -> Timestamp {
     SignedDuration::try_from(span).ok().and_then(|span| at.checked_add(span).ok()).unwrap_or(Timestamp::MAX)
 }
 
+/// A bad verdict with everything ECS says about it.
+fn bad(seen: &DeploymentObservation, what: &str) -> Verdict {
+    let mut because = Vec::new();
+    if let Some(own) = &seen.own {
+        because.extend(own.status_reason.clone());
+        because.extend(own.rollback_reason.clone());
+        if usize::try_from(own.failed_tasks).is_ok_and(|failed| failed > seen.stopped.len()) {
+            because.push(format!("{} tasks failed", own.failed_tasks));
+        }
+        if !own.alarms.is_empty() {
+            because.push(format!("Alarms that went off: {}", own.alarms.join(", ")));
+        }
+    }
+    // A rollback may bring a task definition that ran before: what stopped then is an old story.
+    let stopped = seen.stopped.iter().filter(|task| task.stopped_at.is_none_or(|at| at >= seen.asked_at));
+    let failure = Failure::new(seen.service.as_str(), what)
+        .because(because)
+        .with_tasks(stopped, &seen.wanted.digests.keys().collect())
+        .with_events(&seen.events);
+    Verdict::Bad(vec![failure])
+}
+
 /// Judges a task that was to run to its end. `container` is the one whose exit code counts.
 pub fn judge_task(
     name: &str,
@@ -247,8 +268,9 @@ pub fn judge_task(
     deadline: Timestamp,
 ) -> Verdict {
     let late = now >= deadline;
+    let bad = |what: &str| Verdict::Bad(vec![Failure::new(name, what)]);
     match task {
-        None if late => Verdict::Bad(format!("{name}: ECS does not know its task")),
+        None if late => bad("ECS does not know its task"),
         None => Verdict::Pending,
         Some(task) if task.is_stopped() => {
             let code =
@@ -256,30 +278,28 @@ pub fn judge_task(
             if code == Some(0) {
                 return Verdict::Good;
             }
-            let why = task.why_stopped().unwrap_or_else(|| "ECS gives no reason".to_owned());
-            Verdict::Bad(cut(&format!("{name} failed: {why}")))
+            Verdict::Bad(vec![Failure::of_task(name, container, task)])
         }
-        Some(task) if late => Verdict::Bad(format!(
-            "{name} was not done in time and goes on: {} is {}",
-            task.arn, task.last_status
-        )),
+        Some(task) if late => {
+            bad(&format!("not done in time, and goes on: {} is {}", task.arn, task.last_status))
+        }
         Some(_) => Verdict::Pending,
     }
 }
 
 /// Judges a whole wave: bad as soon as one is bad, good when all are.
 pub fn judge_wave(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
-    let mut reasons = Vec::new();
+    let mut failures = Vec::new();
     let mut pending = false;
     for verdict in verdicts {
         match verdict {
             Verdict::Good => {}
             Verdict::Pending => pending = true,
-            Verdict::Bad(reason) => reasons.push(reason),
+            Verdict::Bad(some) => failures.extend(some),
         }
     }
-    match (reasons.is_empty(), pending) {
-        (false, _) => Verdict::Bad(cut(&reasons.join("\n"))),
+    match (failures.is_empty(), pending) {
+        (false, _) => Verdict::Bad(failures),
         (true, true) => Verdict::Pending,
         (true, false) => Verdict::Good,
     }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use gantry_steps::ports::{PortError, Secrets};
+use gantry_domain::task_definition::LogStream;
+use gantry_steps::ports::{PortError, ReadLogs, Secrets, StageScope};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -111,6 +112,32 @@ impl<S: Secrets> Secrets for MaskedSecrets<S> {
     }
 }
 
+/// Logs without what the mask knows.
+pub struct MaskedLogs<L> {
+    inner: L,
+    mask: Mask,
+}
+
+impl<L: ReadLogs> MaskedLogs<L> {
+    /// Reads there.
+    pub fn new(inner: L, mask: Mask) -> Self {
+        Self { inner, mask }
+    }
+}
+
+#[async_trait]
+impl<L: ReadLogs> ReadLogs for MaskedLogs<L> {
+    async fn tail(
+        &self,
+        scope: &StageScope,
+        stream: &LogStream,
+        count: u16,
+    ) -> Result<Option<Vec<String>>, PortError> {
+        let printed = self.inner.tail(scope, stream, count).await?;
+        Ok(printed.map(|lines| lines.iter().map(|line| self.mask.hide(line)).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -137,6 +164,35 @@ mod tests {
         mask.learn("xoxb-secret");
         (0..200).for_each(|n| mask.learn_token(&json!({ "token": format!("token-{n:03}") })));
         assert_eq!(mask.hide("xoxb-secret token-199 token-000"), "*** *** token-000");
+    }
+
+    struct Printed;
+
+    #[async_trait]
+    impl ReadLogs for Printed {
+        async fn tail(
+            &self,
+            _: &StageScope,
+            stream: &LogStream,
+            _: u16,
+        ) -> Result<Option<Vec<String>>, PortError> {
+            Ok(Some(vec![stream.stream.clone()]))
+        }
+    }
+
+    #[tokio::test]
+    async fn t37_a_log_holds_no_token_that_is_known() {
+        let mask = Mask::default();
+        mask.learn_token(&json!({"token": "AQB-token"}));
+        let scope = StageScope {
+            role: "arn:aws:iam::111122223333:role/observe".parse().unwrap(),
+            region: "us-west-2".parse().unwrap(),
+            cluster: "c".parse().unwrap(),
+            release: "exchange-1".parse().unwrap(),
+        };
+        let stream = LogStream { group: String::new(), stream: "got AQB-token".to_owned(), region: None };
+        let lines = MaskedLogs::new(Printed, mask).tail(&scope, &stream, 1).await.unwrap().unwrap();
+        assert_eq!(lines, ["got ***"]);
     }
 
     #[test]

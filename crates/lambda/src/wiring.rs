@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use gantry_aws::{
-    ApprovalsTable, EcrRegistry, EcsStage, LocksTable, ReleasesTable, SdkConfig, SecretsManager,
-    SfnExecutions, SfnStart, SfnTaskTokens, SqsDeadLetters, StageSessions,
+    ApprovalsTable, CloudWatchLogs, EcrRegistry, EcsStage, LocksTable, ReleasesTable, SdkConfig,
+    SecretsManager, SfnExecutions, SfnStart, SfnTaskTokens, SqsDeadLetters, StageSessions,
 };
 use gantry_domain::pipeline::Pipeline;
 use gantry_integrations::github::GitHubClient;
@@ -16,7 +16,7 @@ use gantry_integrations::slack::SlackClient;
 use crate::clock::WorldClock;
 use crate::configuration;
 use crate::diagnostic::SetupError;
-use crate::mask::{Mask, MaskedSecrets};
+use crate::mask::{Mask, MaskedLogs, MaskedSecrets};
 use crate::settings::Settings;
 
 /// Builds adapters. Made once, at a function's cold start; nothing is called by it.
@@ -25,6 +25,7 @@ pub struct Wiring {
     aws: SdkConfig,
     sessions: Arc<StageSessions>,
     secrets: Arc<MaskedSecrets<SecretsManager>>,
+    mask: Mask,
 }
 
 impl Wiring {
@@ -34,8 +35,8 @@ impl Wiring {
     }
 
     pub(crate) fn on(aws: SdkConfig, settings: Settings, mask: Mask) -> Self {
-        let secrets = Arc::new(MaskedSecrets::new(SecretsManager::new(&aws), mask));
-        Self { sessions: Arc::new(StageSessions::new(&aws)), settings, aws, secrets }
+        let secrets = Arc::new(MaskedSecrets::new(SecretsManager::new(&aws), mask.clone()));
+        Self { sessions: Arc::new(StageSessions::new(&aws)), settings, aws, secrets, mask }
     }
 
     /// The function's settings.
@@ -96,6 +97,11 @@ impl Wiring {
     /// The stages' services and tasks, to look at and to change.
     pub fn stage(&self) -> EcsStage {
         EcsStage::new(Arc::clone(&self.sessions))
+    }
+
+    /// What the stages' containers print, without what the mask knows.
+    pub fn logs(&self) -> MaskedLogs<CloudWatchLogs> {
+        MaskedLogs::new(CloudWatchLogs::new(Arc::clone(&self.sessions)), self.mask.clone())
     }
 
     /// The stages' registries.

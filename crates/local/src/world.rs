@@ -231,6 +231,7 @@ async fn deploy_stack(
         ("EcsEndpoint", url.to_owned()),
         ("EcrEndpoint", url.to_owned()),
         ("StsEndpoint", url.to_owned()),
+        ("LogsEndpoint", url.to_owned()),
         ("ClockOrigin", scale.origin().to_string()),
         ("ClockFactor", scale.factor().to_string()),
     ];

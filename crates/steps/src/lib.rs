@@ -27,6 +27,7 @@ pub mod release_lock;
 pub mod resume;
 mod rollout;
 pub mod run_checks;
+mod save_failures;
 pub mod send_notices;
 pub mod slack_interactions;
 pub mod start_deployments;

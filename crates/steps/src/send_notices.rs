@@ -121,9 +121,10 @@ impl SendNotices<'_> {
             }
             Notice::Ended { .. } => self.end(&story, &entry.notice).await,
             Notice::Resumed { hold, .. } => self.close_hold(&story, hold, &entry.notice).await,
-            Notice::StageVerified { .. } | Notice::WaitingForLock { .. } | Notice::Held { .. } => {
-                self.post(release, &entry.notice, story.head()).await
-            }
+            Notice::StageVerified { .. }
+            | Notice::WaitingForLock { .. }
+            | Notice::StepFailed { .. }
+            | Notice::Held { .. } => self.post(release, &entry.notice, story.head()).await,
         };
         told.map_or_else(Attempt::Failed, Attempt::Told)
     }

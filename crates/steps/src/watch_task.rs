@@ -1,5 +1,5 @@
-//! State `WatchTask`: looks at a task until it stops. Never stops one: a migration that is cut short is worse than a
-//! late one.
+//! State `WatchTask`: looks at a task until it stops, and saves why it failed. Never stops one: a migration that is cut
+//! short is worse than a late one.
 
 use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 use gantry_domain::plan::{PlanStep, PlannedTask};
@@ -7,9 +7,10 @@ use gantry_domain::verdict::{Verdict, VerdictWord, deadline, judge_task};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::store::Plans;
-use crate::ports::{Clock, ObserveStage, StageScope};
+use crate::ports::store::{Plans, Releases};
+use crate::ports::{Clock, ObserveStage, ReadLogs, StageScope};
 use crate::rollout::{RolloutError, StepAddress, Watch};
+use crate::save_failures::SaveFailures;
 
 /// What the state gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +51,12 @@ pub type WatchTaskError = RolloutError;
 pub struct WatchTask<'a> {
     /// The plan.
     pub plans: &'a dyn Plans,
+    /// The release's log.
+    pub releases: &'a dyn Releases,
     /// The stage.
     pub observe: &'a dyn ObserveStage,
+    /// What its containers print.
+    pub logs: &'a dyn ReadLogs,
     /// World time.
     pub clock: &'a dyn Clock,
 }
@@ -77,7 +82,15 @@ impl WatchTask<'_> {
                 break verdict;
             }
         };
-        Ok(WatchTaskOutput { verdict: verdict.word(), reason: verdict.reason().map(str::to_owned) })
+        let word = verdict.word();
+        let reason = match verdict {
+            Verdict::Pending | Verdict::Good => None,
+            Verdict::Bad(failures) => {
+                let Self { observe, logs, releases, clock, .. } = *self;
+                Some(SaveFailures { observe, logs, releases, clock }.save(&address, &scope, failures).await)
+            }
+        };
+        Ok(WatchTaskOutput { verdict: word, reason })
     }
 }
 

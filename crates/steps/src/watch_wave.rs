@@ -1,9 +1,13 @@
-//! State `WatchWave`: looks at the deployments of one wave and judges them. Writes nothing.
+//! State `WatchWave`: looks at the deployments of one wave and judges them. Changes nothing in the stage; what it knows of
+//! a failure it saves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gantry_domain::ErrorName;
-use gantry_domain::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, Service, Task};
+use gantry_domain::ecs::{
+    Deployment, DeploymentStatus, DeploymentSummary, Revision, Service, ServiceEvent, Task,
+};
+use gantry_domain::failure::Failure;
 use gantry_domain::names::{
     ExecutionArn, PlanHash, ReleaseId, ServiceDeploymentArn, ServiceName, ServiceRevisionArn, StageName,
 };
@@ -15,9 +19,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::StepError as _;
-use crate::ports::store::Plans;
-use crate::ports::{Clock, ObserveStage, PortError, StageScope, TaskState};
+use crate::ports::store::{Plans, Releases};
+use crate::ports::{Clock, ObserveStage, PortError, ReadLogs, StageScope, TaskState};
 use crate::rollout::{RolloutError, StepAddress, Watch};
+use crate::save_failures::SaveFailures;
 use crate::start_deployments::StartedService;
 
 /// What the state gives.
@@ -62,8 +67,12 @@ const MISSED: u32 = 3;
 pub struct WatchWave<'a> {
     /// The plan.
     pub plans: &'a dyn Plans,
+    /// The release's log.
+    pub releases: &'a dyn Releases,
     /// The stage.
     pub observe: &'a dyn ObserveStage,
+    /// What its containers print.
+    pub logs: &'a dyn ReadLogs,
     /// World time.
     pub clock: &'a dyn Clock,
 }
@@ -109,7 +118,16 @@ impl WatchWave<'_> {
                 break Verdict::Pending;
             }
         };
-        Ok(WatchWaveOutput { verdict: verdict.word(), reason: verdict.reason().map(str::to_owned) })
+        let word = verdict.word();
+        let reason = match verdict {
+            Verdict::Pending | Verdict::Good => None,
+            Verdict::Bad(failures) => {
+                let Self { observe, logs, releases, clock, .. } = *self;
+                let save = SaveFailures { observe, logs, releases, clock };
+                Some(save.save(&address, &wave.scope, failures).await)
+            }
+        };
+        Ok(WatchWaveOutput { verdict: word, reason })
     }
 }
 
@@ -165,7 +183,7 @@ impl Wave<'_> {
         if *missed < MISSED {
             return Verdict::Pending;
         }
-        Verdict::Bad(format!("{service}: the service is not there any more"))
+        Verdict::Bad(vec![Failure::new(service.as_str(), "the service is not there any more")])
     }
 
     /// Ours is the oldest deployment that was not known when the plan was made and brings our task definition.
@@ -224,7 +242,7 @@ impl Wave<'_> {
             settled: list.iter().all(|deployment| deployment.status.is_over())
                 && !matches!(service.rollout_state.as_deref(), Some("IN_PROGRESS" | "FAILED")),
         });
-        let events = service.events.iter().filter(|event| event.at >= self.asked_at).cloned().collect();
+        let events = self.events_of(service);
         Ok(DeploymentObservation {
             service: started.service.clone(),
             wanted: Wanted { task_definition: started.task_definition.clone(), digests },
@@ -241,6 +259,10 @@ impl Wave<'_> {
             events,
             standing,
         })
+    }
+
+    fn events_of(&self, service: &Service) -> Vec<ServiceEvent> {
+        service.events.iter().filter(|event| event.at >= self.asked_at).cloned().collect()
     }
 
     /// Judges, after reading what only some verdicts need: the proof of a success, the reasons of a failure.
@@ -263,14 +285,16 @@ impl Wave<'_> {
         if verdict.word() != VerdictWord::Bad || is_success {
             return Ok(verdict);
         }
-        match self.stopped(seen).await {
-            Ok(stopped) => {
-                seen.stopped = stopped;
-                Ok(judge(seen, now, until, soak))
-            }
-            // They would only explain it.
-            Err(_) => Ok(verdict),
+        // What follows would only explain it.
+        if let Ok(stopped) = self.stopped(seen).await {
+            seen.stopped = stopped;
         }
+        // Read again: between the first look and this one ECS has told why.
+        let services = self.observe.services(&self.scope, std::slice::from_ref(&seen.service)).await;
+        if let Some(service) = services.unwrap_or_default().first() {
+            seen.events = self.events_of(service);
+        }
+        Ok(judge(seen, now, until, soak))
     }
 
     /// Tasks of our task definition that stopped.

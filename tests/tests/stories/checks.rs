@@ -28,6 +28,9 @@ fn a_backup_that_fails_ends_the_release_before_anything_is_written() -> Result<(
                  *1 commit*
                  • `c1` Improve backend _by_ Dana Brooks
                  How it went is told in this thread.
+          reply: 🔎 *Why backend-backup failed in preproduction*
+                 Essential container in task exited; container web: exit code 3
+                 No log of container `web`: it printed nothing. `/ecs/exchange-preprod2-web web/web/(an id)`
           reply: ⚠️ *Release `exchange-c1-1` failed in preproduction: nothing was changed there*
                  backend-backup failed: Essential container in task exited; container web: exit code 3
         ");
@@ -53,6 +56,9 @@ fn a_migration_that_fails_stops_the_rollout_and_nothing_needs_to_go_back() -> Re
                  *1 commit*
                  • `c1` Improve backend _by_ Dana Brooks
                  How it went is told in this thread.
+          reply: 🔎 *Why backend-migration failed in preproduction*
+                 Essential container in task exited; container web: exit code 3
+                 No log of container `web`: it printed nothing. `/ecs/exchange-preprod2-web web/web/(an id)`
         message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction*
                  backend-migration failed: Essential container in task exited; container web: exit code 3
                  *What runs in preproduction now*
@@ -87,6 +93,9 @@ fn an_acceptance_run_that_fails_keeps_the_release_from_production() -> Result<()
                  *1 commit*
                  • `c1` Improve backend _by_ Dana Brooks
                  How it went is told in this thread.
+          reply: 🔎 *Why acceptance failed in preproduction*
+                 Essential container in task exited; container web: exit code 3
+                 No log of container `web`: it printed nothing. `/ecs/exchange-preprod2-web web/web/(an id)`
         message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction*
                  acceptance failed: Essential container in task exited; container web: exit code 3
                  *What runs in preproduction now*

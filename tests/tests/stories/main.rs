@@ -9,6 +9,7 @@ mod faults;
 mod harness;
 mod intake;
 mod locks;
+mod reasons;
 mod reconcile;
 mod rights;
 mod road;

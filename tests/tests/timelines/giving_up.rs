@@ -60,5 +60,8 @@ async fn t14_an_alarm_that_rolls_back_is_named() {
     let world = World::of_web().await;
     world.configure(json!({"alarms": {"enable": true, "rollback": true, "alarmNames": ["web-5xx"]}}));
     world.at(21, |ecs| ecs.alarm("web-5xx", true));
-    world.deploys(&[]).await.is_bad_at(25, &["its deployment is ROLLBACK_IN_PROGRESS", "alarms: web-5xx"]);
+    world
+        .deploys(&[])
+        .await
+        .is_bad_at(25, &["its deployment is ROLLBACK_IN_PROGRESS", "Alarms that went off: web-5xx"]);
 }

@@ -344,15 +344,16 @@ async fn tasks_of_a_service_are_listed_then_described() {
         "ListTasks" => Answer::json(&json!({"taskArns": [TASK]})),
         _ => Answer::json(&json!({"tasks": [{
             "taskArn": TASK, "taskDefinitionArn": WEB_12, "lastStatus": "STOPPED",
-            "stoppedReason": "Essential container in task exited",
+            "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
             "containers": [{"name": "app", "image": "shop", "exitCode": 1, "reason": "OutOfMemoryError"}]}]})),
     });
     let tasks = ecs.tasks_of(&scope(), &service_name("web"), TaskState::Stopped).await.unwrap();
     assert_eq!(aws.asked("ListTasks")[0].json()["desiredStatus"], "STOPPED");
-    assert_eq!(
-        tasks[0].why_stopped().unwrap(),
-        "Essential container in task exited; container app: exit code 1, OutOfMemoryError"
-    );
+    let task = &tasks[0];
+    assert_eq!(task.stop_code.as_deref(), Some("EssentialContainerExited"));
+    assert_eq!(task.stopped_reason.as_deref(), Some("Essential container in task exited"));
+    assert_eq!(task.containers[0].exit_code, Some(1));
+    assert_eq!(task.containers[0].reason.as_deref(), Some("OutOfMemoryError"));
 }
 
 #[tokio::test]

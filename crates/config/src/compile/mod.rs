@@ -27,11 +27,11 @@ use components::Components;
 pub struct Configuration {
     /// What functions read.
     pub pipeline: Pipeline,
-    /// What each stage's deploy role is granted beside the pipeline's own names.
+    /// What each stage's roles are granted beside the pipeline's own names.
     pub grants: BTreeMap<StageName, StageGrants>,
 }
 
-/// What a stage's deploy role is granted.
+/// What a stage's roles are granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageGrants {
     /// The family of each service's task definition.
@@ -40,6 +40,8 @@ pub struct StageGrants {
     pub task_families: BTreeSet<String>,
     /// Roles that may be passed to tasks.
     pub task_roles: Vec<RoleArn>,
+    /// Log groups of which the observing role may read.
+    pub log_groups: BTreeSet<String>,
 }
 
 /// Values that a world sets instead of the file, so that one file serves the real and a local world.

@@ -164,7 +164,13 @@ fn grants(
         task_families.insert(format!("{family}-{}", task.name));
     }
     let families = components.owners.keys().map(|service| (service.clone(), family(service))).collect();
-    Some(StageGrants { families, task_families, task_roles })
+    // One-off tasks are made from a service's task definition, so they write to the service's log group.
+    let groups = &table.log_groups.as_ref()?.value.0;
+    let group = |service: &ServiceName| {
+        groups.replace("{service}", service.as_str()).replace("{family}", &family(service))
+    };
+    let log_groups = components.owners.keys().map(group).filter(|group| !group.is_empty()).collect();
+    Some(StageGrants { families, task_families, task_roles, log_groups })
 }
 
 fn role_arn(account: &AccountId, region: &Region, name: &str) -> Option<RoleArn> {

@@ -143,6 +143,11 @@ texts! {
     "a family of task definitions with {service} in it, such as \"exchange-{service}\"",
     r"^[A-Za-z0-9_-]*\{service\}[A-Za-z0-9_-]*$",
     |text| is_families(text).then(|| text.to_owned());
+    /// How log groups are named.
+    LogGroups(String),
+    "a log group, with or without {service} or {family} in it, such as \"/ecs/{family}\", or an empty text",
+    r"^([A-Za-z0-9_/.#-]|\{service\}|\{family\})*$",
+    |text| is_log_groups(text).then(|| text.to_owned());
     /// What a new task definition is made from.
     Base(TaskDefinitionBase),
     "\"service\" or \"family-latest\"",
@@ -219,6 +224,12 @@ fn is_families(text: &str) -> bool {
     let Some((before, after)) = text.split_once("{service}") else { return false };
     let plain = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     text.len() <= 120 && plain(before) && plain(after)
+}
+
+/// A log group as AWS allows it, without wildcards: it ends up in a policy.
+fn is_log_groups(text: &str) -> bool {
+    let plain = text.replace("{service}", "").replace("{family}", "");
+    text.len() <= 300 && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.#-".contains(&b))
 }
 
 impl<T: JsonSchema> JsonSchema for List<T> {

@@ -41,6 +41,11 @@ pub(super) fn family(stage: &Stage, family: &str) -> String {
     arn(stage, "ecs", &format!("task-definition/{family}:*"))
 }
 
+/// Every stream of a log group: what a container writes to is named after its task.
+pub(super) fn log_streams(stage: &Stage, group: &str) -> String {
+    arn(stage, "logs", &format!("log-group:{group}:log-stream:*"))
+}
+
 /// A family itself: what a new revision is tagged under.
 pub(super) fn unrevised_family(stage: &Stage, family: &str) -> String {
     arn(stage, "ecs", &format!("task-definition/{family}"))

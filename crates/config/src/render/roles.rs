@@ -37,7 +37,7 @@ pub(super) fn of_stages(configuration: &Configuration) -> (Map<String, Value>, M
         let claimers = if index == 0 { &CLAIMERS[..] } else { &[] };
         let observers: Vec<&str> = claimers.iter().copied().chain(OBSERVERS).collect();
         let deploy = deploy_statements(stage, grants);
-        let observe = observe_statements(configuration, stage);
+        let observe = observe_statements(configuration, stage, grants);
         for (purpose, trusted, statements) in
             [("deploy", &DEPLOYERS[..], deploy), ("observe", &observers[..], observe)]
         {
@@ -134,13 +134,13 @@ fn deploy_statements(stage: &Stage, grants: &StageGrants) -> Vec<Value> {
     statements
 }
 
-fn observe_statements(configuration: &Configuration, stage: &Stage) -> Vec<Value> {
+fn observe_statements(configuration: &Configuration, stage: &Stage, grants: &StageGrants) -> Vec<Value> {
     let services: Vec<_> =
         configuration.pipeline.components.iter().flat_map(|component| component.services()).collect();
     let each = |arn: fn(&Stage, &gantry_domain::names::ServiceName) -> String| {
         services.iter().map(|service| arn(stage, service)).collect::<Vec<_>>()
     };
-    vec![
+    let mut statements = vec![
         json!({
             "Sid": "SeeServices",
             "Effect": "Allow",
@@ -186,7 +186,16 @@ fn observe_statements(configuration: &Configuration, stage: &Stage) -> Vec<Value
             "Action": ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:ListImages"],
             "Resource": repositories(configuration, stage),
         }),
-    ]
+    ];
+    if !grants.log_groups.is_empty() {
+        statements.push(json!({
+            "Sid": "ReadLogs",
+            "Effect": "Allow",
+            "Action": "logs:GetLogEvents",
+            "Resource": grants.log_groups.iter().map(|group| names::log_streams(stage, group)).collect::<Vec<_>>(),
+        }));
+    }
+    statements
 }
 
 /// The components' repositories, and those of images that tasks of this stage name.

@@ -87,3 +87,17 @@ fn tasks_run_in_their_own_family_or_their_services() {
         ]
     );
 }
+
+#[test]
+fn logs_are_read_from_the_services_groups_or_from_none() {
+    let groups = |text: &str| {
+        let grants = parse("x.toml", text, &Overrides::default()).unwrap().grants;
+        grants.values().next().unwrap().log_groups.iter().cloned().collect::<Vec<_>>()
+    };
+    let with =
+        |groups: &str| minimal("task_roles = []", &format!("log_groups = {groups:?}\ntask_roles = []"));
+    assert_eq!(groups(&minimal("web", "web")), ["/ecs/web"]);
+    assert_eq!(groups(&with("/shop/{service}/live")), ["/shop/web/live"]);
+    assert_eq!(groups(&with("/shop")), ["/shop"]);
+    assert_eq!(groups(&with("")), [""; 0]);
+}

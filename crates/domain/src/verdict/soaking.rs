@@ -104,13 +104,13 @@ fn t14_a_wrong_image_is_shown_as_it_is_written_or_as_it_was_resolved() {
 #[test]
 fn a_bad_verdict_tells_failed_tasks_and_alarms_only_where_there_are_any() {
     let mut seen = seen(DeploymentStatus::Stopped);
-    assert_eq!(judged(&seen, 2).reason(), Some("web: its deployment is STOPPED"));
+    assert_eq!(judged(&seen, 2).reason().as_deref(), Some("web: its deployment is STOPPED"));
     let ours =
         Deployment { failed_tasks: 1, alarms: vec!["5xx".to_owned()], ..own(DeploymentStatus::Stopped) };
     seen.own = Some(ours);
     assert_eq!(
-        judged(&seen, 2).reason(),
-        Some("web: its deployment is STOPPED; 1 tasks failed; alarms: 5xx")
+        judged(&seen, 2).reason().as_deref(),
+        Some("web: its deployment is STOPPED. 1 tasks failed. Alarms that went off: 5xx.")
     );
 }
 
@@ -152,17 +152,4 @@ fn a_task_has_crashed_unless_it_was_scaled_in_or_stopped_by_a_person_or_by_aws()
         stopped.stopped_reason = Some(reason.to_owned());
         assert_eq!(stopped.crashed(), crashed, "{code:?} {reason}");
     }
-}
-
-#[test]
-fn a_container_that_ended_well_or_tells_nothing_is_no_reason() {
-    let mut stopped = task('1', OURS, "STOPPED", 'b');
-    assert_eq!(stopped.why_stopped(), None);
-    stopped.containers[0].exit_code = Some(0);
-    assert_eq!(stopped.why_stopped(), None);
-    stopped.containers[0].reason = Some("OutOfMemoryError".to_owned());
-    assert_eq!(stopped.why_stopped().as_deref(), Some("container app: exit code 0, OutOfMemoryError"));
-    stopped.containers[0].exit_code = Some(3);
-    stopped.containers[0].reason = None;
-    assert_eq!(stopped.why_stopped().as_deref(), Some("container app: exit code 3"));
 }

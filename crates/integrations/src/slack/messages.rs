@@ -4,6 +4,7 @@
 //! so that it is seen. Every text that is not ours is escaped and cut; the sum stays under 10,000 characters, because
 //! Slack refuses long messages.
 
+mod failure;
 mod question;
 mod release;
 mod rollback;
@@ -92,6 +93,7 @@ pub(super) fn render(message: Message<'_>) -> Rendered {
                 _ => put_back.holds(),
             }
         }
+        Notice::StepFailed { stage, failures, .. } => failure::failed(release, stage, failures),
         Notice::Held { stage, after, until } => rollback::held(release, stage, after, *until),
         Notice::Resumed { stage, by, operator, release, .. } => rollback::resumed(
             stage,

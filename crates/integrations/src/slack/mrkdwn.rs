@@ -20,6 +20,25 @@ pub(super) fn lines(text: &str, longest: usize) -> String {
     escape(&text, longest)
 }
 
+/// Lines as a block of code, which ends nowhere inside. The last lines are kept when there is no room for all.
+pub(super) fn code<'a>(printed: impl DoubleEndedIterator<Item = &'a str>, longest: usize) -> String {
+    const FENCE: &str = "```";
+    let mut left = longest.saturating_sub(2 * FENCE.len() + 2);
+    let mut kept: Vec<String> = Vec::new();
+    for text in printed.rev() {
+        let bare: String = text.chars().filter(|c| !unseen(*c)).collect();
+        let line = escape(&bare.replace('`', "'"), left.saturating_sub(1));
+        let length = line.chars().count() + 1;
+        if length > left || (line.is_empty() && !bare.is_empty()) {
+            break;
+        }
+        left -= length;
+        kept.push(line);
+    }
+    kept.reverse();
+    format!("{FENCE}\n{}\n{FENCE}", kept.join("\n"))
+}
+
 /// The same for plain text, where Slack reads no markup. Escaped all the same, because a notification may.
 pub(super) fn plain(text: &str, longest: usize) -> String {
     line(text, longest)
@@ -148,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn t35_a_block_of_code_ends_where_it_ends_and_keeps_the_last_lines() {
+        let block = |lines: &[&str], longest| code(lines.iter().copied(), longest);
+        assert_eq!(block(&["a ``` <!here>", "\u{202e}b"], 100), "```\na ''' &lt;!here&gt;\nb\n```");
+        assert_eq!(block(&["first", "second", "third"], 22), "```\nsecond\nthird\n```");
+        assert_eq!(block(&["first", "xxxxxxxxxxxxxxxxxxxx"], 20), "```\nxxxxxxxxxx…\n```");
+    }
+
+    #[test]
     fn a_cut_is_shown() {
         assert_eq!((&*line("abcd", 4), &*line("abcdef", 4)), ("abcd", "abc…"));
         assert_eq!((&*line("a<b", 6), &*line("a<b", 5)), ("a&lt;b", "a…"));
@@ -168,6 +195,13 @@ mod tests {
                 let entities = safe.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
                 prop_assert!(!entities.contains('&'), "{safe}");
             }
+        }
+
+        #[test]
+        fn t35_no_markup_survives_in_code(lines in proptest::collection::vec(".{0,80}", 0..20), longest in 10usize..400) {
+            let block = code(lines.iter().map(String::as_str), longest);
+            prop_assert!(!block.contains(['<', '>']) && block.matches('`').count() == 6, "{block}");
+            prop_assert!(block.chars().count() <= longest, "{block}");
         }
 
         #[test]

@@ -117,6 +117,7 @@ impl AskApproval<'_> {
                 | Notice::RolledBack { .. }
                 | Notice::Held { .. }
                 | Notice::Resumed { .. }
+                | Notice::StepFailed { .. }
                 | Notice::Ended { .. } => None,
             })
             .unwrap_or_default())

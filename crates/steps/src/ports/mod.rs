@@ -5,6 +5,7 @@ mod dead_letters;
 mod error;
 mod executions;
 mod http_probe;
+mod logs;
 mod people;
 mod registry;
 mod secrets;
@@ -19,6 +20,7 @@ pub use executions::{
     Answered, ExecutionState, Executions, StartRelease, Started, StopExecutions, TaskToken, TaskTokens,
 };
 pub use http_probe::{HttpProbe, ProbeAnswer, ProbeRequest};
+pub use logs::ReadLogs;
 pub use people::{Chat, ChatError, Message, MessageAt, ReasonQuestion, Whisper};
 pub use registry::{ImageKind, PushedImage, Registry, RegistryImage, TaggedImage};
 pub use secrets::Secrets;

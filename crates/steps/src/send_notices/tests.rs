@@ -75,6 +75,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::RolledBack { .. } => "rolled back",
         Notice::Held { .. } => "held",
         Notice::Resumed { .. } => "resumed",
+        Notice::StepFailed { .. } => "step-failed",
         Notice::Ended { .. } => "ended",
     }
 }

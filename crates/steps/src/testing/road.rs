@@ -7,12 +7,14 @@ use gantry_domain::pipeline::Pipeline;
 use gantry_domain::plan::{Plan, PlanStep};
 use gantry_domain::release::Release;
 
-use super::{FakeClock, FakeRegistry, FakeStage, MemoryStore, given};
+use super::{FakeClock, FakeLogs, FakeRegistry, FakeStage, MemoryStore, given};
 use crate::plan_stage::{PlanStage, PlanStageError, PlanStageInput, PlanStageOutput};
 use crate::ports::Clock as _;
 use crate::ports::store::{Locks as _, NewNotice, Plans as _, Releases as _};
 use crate::start_deployments::{StartDeployments, StartDeploymentsInput};
 use crate::start_task::{StartTask, StartTaskInput};
+use crate::watch_task::WatchTask;
+use crate::watch_wave::WatchWave;
 
 /// The release brings digest `b` to services that run `a`.
 pub(crate) struct Road<'a> {
@@ -20,6 +22,7 @@ pub(crate) struct Road<'a> {
     pub(crate) release: Release,
     pub(crate) store: MemoryStore,
     pub(crate) stage: FakeStage<'a>,
+    pub(crate) logs: FakeLogs,
     pub(crate) registry: FakeRegistry,
     pub(crate) clock: &'a FakeClock,
 }
@@ -35,7 +38,8 @@ impl<'a> Road<'a> {
         let stage = FakeStage::running(&pipeline, &given::digest('a'), clock);
         let store = MemoryStore::default();
         store.given_release(&release);
-        let road = Self { pipeline, release, store, stage, registry: FakeRegistry::default(), clock };
+        let (logs, registry) = (FakeLogs::default(), FakeRegistry::default());
+        let road = Self { pipeline, release, store, stage, logs, registry, clock };
         road.lock(&road.release.execution).await;
         road
     }
@@ -141,6 +145,16 @@ impl<'a> Road<'a> {
     pub(crate) fn start_task(&self) -> StartTask<'_> {
         let Self { store, stage, clock, .. } = self;
         StartTask { plans: store, locks: store, observe: stage, deploy: stage, clock: *clock }
+    }
+
+    pub(crate) fn watch_wave(&self) -> WatchWave<'_> {
+        let Self { store, stage, logs, clock, .. } = self;
+        WatchWave { plans: store, releases: store, observe: stage, logs, clock: *clock }
+    }
+
+    pub(crate) fn watch_task(&self) -> WatchTask<'_> {
+        let Self { store, stage, logs, clock, .. } = self;
+        WatchTask { plans: store, releases: store, observe: stage, logs, clock: *clock }
     }
 
     pub(crate) fn task_input(&self, (plan_hash, step): &(PlanHash, usize)) -> StartTaskInput {

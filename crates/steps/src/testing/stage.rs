@@ -148,7 +148,9 @@ impl World {
             "family": name.as_str(), "networkMode": "awsvpc", "cpu": "512",
             "containerDefinitions": [
                 {"name": "app", "image": image_by_digest(REGISTRY, repository, digest),
-                 "environment": [{"name": "KEY", "value": "hush"}]},
+                 "environment": [{"name": "KEY", "value": "hush-hush"}],
+                 "logConfiguration": {"logDriver": "awslogs", "options": {
+                    "awslogs-group": format!("/ecs/{name}"), "awslogs-stream-prefix": "app"}}},
                 {"name": "log", "image": "public.ecr.aws/log:1"}],
         }));
         let tags = BTreeMap::from([
@@ -268,6 +270,8 @@ impl World {
                     task.last_status = "STOPPED".to_owned();
                     task.stop_code = Some("EssentialContainerExited".to_owned());
                     task.stopped_reason = Some("Essential container in task exited".to_owned());
+                    task.stopped_at = Some(due);
+                    task.containers[0].exit_code = Some(1);
                     self.tasks.insert(task.arn.clone(), (Some(name.clone()), task));
                     let target = before.last().and_then(|before| before.target.clone()).unwrap();
                     service.task_definition = Some(self.revisions[&target].task_definition.clone());
@@ -401,6 +405,7 @@ impl ObserveStage for FakeStage<'_> {
         let Some((_, task)) = world.tasks.get_mut(arn) else { return Ok(None) };
         if task.stopped_at.is_some_and(|at| now >= at) {
             task.last_status = "STOPPED".to_owned();
+            task.stop_code = Some("EssentialContainerExited".to_owned());
             task.stopped_reason = Some("Essential container in task exited".to_owned());
             task.containers[0].exit_code = Some(exit_code);
         }

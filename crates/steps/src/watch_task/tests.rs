@@ -18,8 +18,7 @@ async fn started(road: &Road<'_>) -> WatchTaskInput {
 }
 
 async fn watched(road: &Road<'_>, input: &WatchTaskInput) -> WatchTaskOutput {
-    let step = WatchTask { plans: &road.store, observe: &road.stage, clock: road.clock };
-    step.run(input.clone()).await.unwrap()
+    road.watch_task().run(input.clone()).await.unwrap()
 }
 
 #[tokio::test]
@@ -40,7 +39,7 @@ async fn a_task_that_exits_otherwise_is_bad_with_its_reason() {
     let output = watched(&road, &input).await;
     assert_eq!(output.verdict, VerdictWord::Bad);
     let reason = output.reason.unwrap();
-    assert!(reason.contains("backup failed") && reason.contains("exit code 3"), "{reason}");
+    assert_eq!(reason, "backup failed: Essential container in task exited; container app: exit code 3");
 }
 
 #[tokio::test]

@@ -21,8 +21,7 @@ async fn started(road: &Road<'_>) -> WatchWaveInput {
 }
 
 async fn watch_once(road: &Road<'_>, input: &WatchWaveInput) -> WatchWaveOutput {
-    let step = WatchWave { plans: &road.store, observe: &road.stage, clock: road.clock };
-    step.run(input.clone()).await.unwrap()
+    road.watch_wave().run(input.clone()).await.unwrap()
 }
 
 /// Watches as the state machine does; how often, and the last answer.
@@ -67,8 +66,7 @@ async fn t14_a_deployment_that_ecs_rolled_back_is_bad_with_its_reasons() {
     let (_, output) = watch_all(&road, &input).await;
     assert_eq!(output.verdict, VerdictWord::Bad);
     let reason = output.reason.unwrap();
-    for words in
-        ["web", "ROLLBACK_SUCCESSFUL", "tasks failed to start", "Essential container", "rolled back."]
+    for words in ["web", "ROLLBACK_SUCCESSFUL", "tasks failed to start", "Essential container", "exit code 1"]
     {
         assert!(reason.contains(words), "{reason}");
     }
@@ -153,8 +151,7 @@ async fn watching_changes_nothing_and_an_outage_is_an_error_to_try_again() {
     for _ in 0..10 {
         road.stage.faults.plan("deployments_of", Fault::Refused);
     }
-    let step = WatchWave { plans: &road.store, observe: &road.stage, clock: &clock };
-    assert_eq!(step.run(input.clone()).await.unwrap_err().name(), ErrorName::Unavailable);
+    assert_eq!(road.watch_wave().run(input.clone()).await.unwrap_err().name(), ErrorName::Unavailable);
     watch_all(&road, &input).await;
     assert_eq!(road.stage.written(), written);
 }
@@ -166,7 +163,6 @@ async fn an_error_that_does_not_pass_is_told_at_once() {
     let input = started(&road).await;
     let before = clock.now();
     road.stage.deny("deployments_of");
-    let step = WatchWave { plans: &road.store, observe: &road.stage, clock: &clock };
-    assert_eq!(step.run(input).await.unwrap_err().name(), ErrorName::AccessDenied);
+    assert_eq!(road.watch_wave().run(input).await.unwrap_err().name(), ErrorName::AccessDenied);
     assert_eq!(clock.now(), before);
 }

@@ -121,6 +121,7 @@ fn who_decides_cannot_deploy_and_who_deploys_cannot_decide() {
     for function in [
         "start-deployments",
         "start-task",
+        "watch-task",
         "watch-wave",
         "run-checks",
         "record-stage",
@@ -157,8 +158,7 @@ fn each_table_is_written_by_those_who_must() {
         "watch-executions",
     ];
     assert_eq!(writers("locks"), locks);
-    let only_read =
-        ["read-decision", "run-checks", "start-deployments", "start-task", "watch-task", "watch-wave"];
+    let only_read = ["read-decision", "run-checks", "start-deployments", "start-task"];
     let writes_releases = writers("releases");
     for function in FUNCTIONS {
         assert_eq!(writes_releases.contains(&function), !only_read.contains(&function), "{function}");

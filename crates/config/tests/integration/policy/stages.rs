@@ -43,6 +43,14 @@ fn register(privileged: &str) -> Call {
     call("ecs:RegisterTaskDefinition", "*").with("ecs:privileged", privileged)
 }
 
+fn read_log(group: &str) -> Call {
+    let stream = "exchange-client-web/exchange-client-web/0123";
+    call(
+        "logs:GetLogEvents",
+        format!("arn:aws:logs:us-west-2:111122223333:log-group:{group}:log-stream:{stream}"),
+    )
+}
+
 fn image(action: &'static str, repository: &str) -> Call {
     call(action, format!("arn:aws:ecr:us-west-2:111122223333:repository/{repository}"))
 }
@@ -80,6 +88,8 @@ fn t38_stage_roles_can_do_what_a_rollout_needs() {
         (OBSERVE_PROD, call("ecs:DescribeTasks", ecs(&format!("task/{PROD_CLUSTER}/0123")))),
         (OBSERVE_PROD, list(PROD_CLUSTER)),
         (OBSERVE_PROD, call("ecs:DescribeTaskDefinition", "*")),
+        (OBSERVE_PRE, read_log("/ecs/exchange-preprod2-exchange-client-web")),
+        (OBSERVE_PROD, read_log("/ecs/exchange-prod2-web")),
         (OBSERVE_PRE, image("ecr:DescribeImages", "exchange-client-59deea6")),
         (OBSERVE_PRE, image("ecr:BatchGetImage", "exchange-backend-f899186")),
     ];
@@ -104,6 +114,10 @@ fn t38_a_stages_role_cannot_touch_another_stage() {
         (OBSERVE_PRE, call("ecs:DescribeServices", ecs(&format!("service/{PROD_CLUSTER}/web")))),
         (OBSERVE_PRE, call("ecs:DescribeTasks", ecs(&format!("task/{PROD_CLUSTER}/0123")))),
         (OBSERVE_PRE, call("ecs:ListTasks", "*").with("ecs:cluster", cluster(PROD_CLUSTER))),
+        (OBSERVE_PRE, read_log("/ecs/exchange-prod2-web")),
+        (OBSERVE_PROD, read_log("/ecs/exchange-preprod2-web")),
+        (DEPLOY_PRE, read_log("/ecs/exchange-preprod2-web")),
+        (DEPLOY_PROD, read_log("/ecs/exchange-prod2-web")),
     ];
     for (role, call) in denied {
         assert!(!roles.allows(role, &call), "{role} must be denied {call:?}");
@@ -141,6 +155,17 @@ fn t38_a_stages_role_can_do_nothing_beyond_a_rollout() {
         call("ecs:DeregisterTaskDefinition", "*"),
         call("ecs:TagResource", family("exchange-prod2-web")).with("ecs:CreateAction", "RunTask"),
         call("ecs:TagResource", family("billing")).with("ecs:CreateAction", "RegisterTaskDefinition"),
+        read_log("/ecs/billing"),
+        read_log("/ecs/exchange-prod2-web2"),
+        read_log("/aws/lambda/gantry-exchange-watch-wave"),
+        call(
+            "logs:FilterLogEvents",
+            "arn:aws:logs:us-west-2:111122223333:log-group:/ecs/exchange-prod2-web:log-stream:",
+        ),
+        call(
+            "logs:PutLogEvents",
+            "arn:aws:logs:us-west-2:111122223333:log-group:/ecs/exchange-prod2-web:log-stream:x",
+        ),
         image("ecr:PutImage", "exchange-backend-f899186"),
         image("ecr:BatchDeleteImage", "exchange-backend-f899186"),
         image("ecr:DescribeImages", "billing"),

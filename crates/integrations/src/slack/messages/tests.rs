@@ -174,7 +174,7 @@ fn seen(notice: &Notice, outcome: Option<&Notice>) -> String {
     seen.trim_end().to_owned()
 }
 
-fn assert_fits(message: &Rendered) {
+pub(super) fn assert_fits(message: &Rendered) {
     let blocks = serde_json::to_value(&message.blocks).unwrap();
     assert_eq!(check_blocks(&blocks, Surface::Message, "/blocks"), Ok(()));
     assert!(!blocks_too_long(&blocks));
@@ -183,7 +183,7 @@ fn assert_fits(message: &Rendered) {
     assert!(all < 10_000, "{all}");
 }
 
-fn texts(value: &Value) -> Vec<&str> {
+pub(super) fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(items) => items.iter().flat_map(texts).collect(),
         Value::Object(fields) => fields

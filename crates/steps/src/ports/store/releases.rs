@@ -31,6 +31,7 @@ impl NewNotice {
             Notice::ApprovalDecided { approval, .. } => format!("approval-decided:{approval}"),
             Notice::ApprovalVoided { approval, .. } => format!("approval-voided:{approval}"),
             Notice::WaitingForLock { stage, .. } => format!("waiting-for-lock:{stage}"),
+            Notice::StepFailed { plan, step, .. } => format!("step-failed:{plan}:{step}"),
             Notice::RolledBack { stage, .. } => format!("rolled-back:{stage}"),
             Notice::Held { stage, after, .. } => format!("held:{stage}:{after}"),
             Notice::Resumed { hold, .. } => format!("resumed:{hold}"),

@@ -20,7 +20,7 @@ use gantry_domain::plan::{PlanKind, PlanStep, ServiceObservation};
 use gantry_domain::soak::Soak;
 
 use super::*;
-use crate::testing::{MemoryStore, given, road};
+use crate::testing::{FakeLogs, MemoryStore, given, road};
 use told::{Line, Says, ToldStage, definition, deployment_arn};
 
 /// A table, and the wave that it is about.
@@ -70,7 +70,8 @@ impl Timeline {
         let store = MemoryStore::default();
         let input = self.input(&store, clock.now()).await;
         let stage = ToldStage::new(&clock, self.lines);
-        let step = WatchWave { plans: &store, observe: &stage, clock: &clock };
+        let logs = FakeLogs::default();
+        let step = WatchWave { plans: &store, releases: &store, observe: &stage, logs: &logs, clock: &clock };
         for _ in 0..100 {
             match step.run(input.clone()).await {
                 Ok(output) if output.verdict != VerdictWord::Pending => {
@@ -88,7 +89,9 @@ impl Timeline {
         let (clock, store) = (road::clock(), MemoryStore::default());
         let input = self.input(&store, clock.now()).await;
         let stage = ToldStage::new(&clock, self.lines);
-        let said = WatchWave { plans: &store, observe: &stage, clock: &clock }.run(input).await;
+        let logs = FakeLogs::default();
+        let step = WatchWave { plans: &store, releases: &store, observe: &stage, logs: &logs, clock: &clock };
+        let said = step.run(input).await;
         (clock.now().duration_since(stage.start).as_secs(), said)
     }
 
