@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::plan::PlanKind;
 use gantry_steps::ports::store::{Fenced, Locks, NewNotice, StoredLock, StoredWaiter, Taken};
 use gantry_steps::ports::{PortError, TaskToken};
 use jiff::Timestamp;
@@ -106,10 +107,15 @@ impl Locks for LocksTable {
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        kind: PlanKind,
     ) -> Result<Fenced, PortError> {
-        let change = Expression::update("SET #rollout = :rollout")
-            .and_when("attribute_not_exists(#kept)")
-            .with("rollout", s(rollout));
+        let may = match kind {
+            PlanKind::Release => {
+                "attribute_not_exists(#kept) AND (attribute_not_exists(#rollout) OR #rollout = :rollout)"
+            }
+            PlanKind::Rollback => "attribute_not_exists(#kept)",
+        };
+        let change = Expression::update("SET #rollout = :rollout").and_when(may).with("rollout", s(rollout));
         self.fenced(stage, owner, change).await
     }
 

@@ -5,6 +5,7 @@ use gantry_domain::ErrorName;
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
 use gantry_domain::notice::Notice;
+use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
 use crate::StepError as _;
@@ -267,8 +268,9 @@ impl Locks for Restless<'_> {
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        kind: PlanKind,
     ) -> Result<Fenced, PortError> {
-        self.0.record_rollout(stage, owner, rollout).await
+        self.0.record_rollout(stage, owner, rollout, kind).await
     }
     async fn record_task(
         &self,

@@ -11,7 +11,7 @@ use gantry_domain::names::{
     ComponentName, ExecutionArn, PlanHash, ReleaseId, ServiceName, StageName, StepName, TaskDefinitionArn,
 };
 use gantry_domain::pipeline::{Pipeline, Stage};
-use gantry_domain::plan::{self, ChangedWave, ObservedStage, PlanError, PlanHashError, Rollback};
+use gantry_domain::plan::{self, ChangedWave, ObservedStage, PlanError, PlanHashError, PlanKind, Rollback};
 use gantry_domain::record::RolloutOutcome;
 use gantry_domain::release::{Release, Undoing};
 use gantry_domain::task_definition::TaskDefinition;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::StepError;
 use crate::observe::observe_pipeline;
 use crate::plan_stage::StepLabel;
-use crate::ports::store::{Locks, Plans, Releases, Verified};
+use crate::ports::store::{Fenced, Locks, Plans, Releases, Verified};
 use crate::ports::{Clock, ObserveStage, PortError, StageScope};
 
 /// What the state gives.
@@ -138,6 +138,7 @@ impl PlanRollback<'_> {
         if !lock.is_some_and(|stored| stored.lock.is_writable_by(&input.execution)) {
             return Err(PlanRollbackError::LockLost(stage.name.clone()));
         }
+        self.turn_back(&input).await?;
         let release = self.releases.find(&input.release).await?.map(|stored| stored.release);
         let release = release.ok_or_else(|| PlanRollbackError::NoRelease(input.release.clone()))?;
         let changed = self.changed(&input, &release).await?;
@@ -158,6 +159,19 @@ impl PlanRollback<'_> {
         let plan_hash = self.plans.put(&plan).await?;
         let steps: Vec<StepLabel> = plan.terms.steps.iter().map(StepLabel::of).collect();
         Ok(PlanRollbackOutput { plan_hash, step_count: steps.len(), steps })
+    }
+
+    /// From here on the rollout that failed writes nothing more, should it still be at work: one that took longer than
+    /// it may is left by its release, and Step Functions does not promise to stop it. What it wrote is seen below.
+    async fn turn_back(&self, input: &PlanRollbackInput) -> Result<(), PlanRollbackError> {
+        let (stage, owner) = (&input.stage, &input.execution);
+        if input.plan_hash.is_none() {
+            return Ok(());
+        }
+        match self.locks.record_rollout(stage, owner, owner, PlanKind::Rollback).await? {
+            Fenced::Written => Ok(()),
+            Fenced::Lost => Err(PlanRollbackError::LockLost(stage.clone())),
+        }
     }
 
     /// What is to be undone, in the order it was deployed.

@@ -9,6 +9,7 @@ use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ApprovalId, ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
+use gantry_domain::plan::PlanKind;
 use gantry_domain::release::Release;
 
 use super::given::{self, person, token};
@@ -124,7 +125,8 @@ impl LeftBehind {
             moved: Vec::new(),
         };
         let notice = NewNotice::new(approval.asked_at, moved);
-        let new = NewApproval { approval: &approval, token: &token("approval"), notice: &notice, replaces: None };
+        let new =
+            NewApproval { approval: &approval, token: &token("approval"), notice: &notice, replaces: None };
         assert!(matches!(self.store.ask(&new).await, Ok(Asked::Now)));
         approval
     }
@@ -172,7 +174,8 @@ impl LeftBehind {
     /// The release's rollout has begun to write, or is about to.
     pub(crate) async fn rolls_out(&self, release: &Release) -> ExecutionArn {
         let rollout = given::execution("rollout");
-        self.store.record_rollout(&self.production, &release.execution, &rollout).await.unwrap();
+        let kind = PlanKind::Release;
+        self.store.record_rollout(&self.production, &release.execution, &rollout, kind).await.unwrap();
         rollout
     }
 
