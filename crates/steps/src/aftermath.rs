@@ -91,14 +91,19 @@ impl Aftermath<'_> {
         Ok(())
     }
 
-    /// Records the end of a release whose execution did not.
+    /// Records the end of a release whose execution did not: the one it had come to, if that can be read back.
     async fn end(
         &self,
         execution: &ExecutionArn,
         release: &ReleaseId,
         how: ExecutionState,
     ) -> Result<(), PortError> {
-        match self.begun_by(execution).await? {
+        let begun = self.begun_by(execution).await?;
+        if let Some((words, stage)) = self.record_end().on_record(release, begun.as_ref()).await? {
+            self.record_end().conclude(execution, release, stage.as_ref(), words).await?;
+            return Ok(());
+        }
+        match begun {
             None => {
                 let words = EndInWords {
                     end: End::FailedClean,
