@@ -6,9 +6,10 @@ use crate::end::End;
 use crate::names::StageName;
 use crate::notice::Notice;
 
-/// The end that a release has come to by what people were told of it, though nobody recorded it: whoever should have
-/// could not. `writing`: the stage that it had begun to change and has not left, of which only a finished rollback is
-/// known to be whole.
+/// The end that a release has come to by what people were told of it, with the stage that it is about.
+///
+/// `writing`: the stage that it had begun to change and has not left. Of that, only a finished rollback is known to be
+/// whole.
 pub fn end_on_record<'a>(
     stages: &[&StageName],
     told: impl Iterator<Item = &'a Notice> + Clone,
