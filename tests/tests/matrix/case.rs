@@ -139,18 +139,21 @@ pub(crate) enum Road {
     BrokenInPreproduction,
     /// As [`Self::BrokenInProduction`], and going back cannot be watched.
     Stuck,
+    /// The release ran well in both stages before this execution, by which a person takes it back in production.
+    UndoneByHand,
     /// The execution was started with something that is no release.
     Unclaimable,
 }
 
 impl Road {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Straight,
         Self::Moved,
         Self::Refused,
         Self::BrokenInPreproduction,
         Self::BrokenInProduction,
         Self::Stuck,
+        Self::UndoneByHand,
         Self::Unclaimable,
     ];
 
@@ -162,13 +165,23 @@ impl Road {
             Self::BrokenInProduction => "broken-in-production",
             Self::BrokenInPreproduction => "broken-in-preproduction",
             Self::Stuck => "stuck",
+            Self::UndoneByHand => "undone-by-hand",
             Self::Unclaimable => "unclaimable",
         }
     }
 
     /// What the execution is started with.
     pub(crate) fn input(self, commit: &str) -> Value {
-        if self == Self::Unclaimable { json!({"commits": commit}) } else { json!({"commit": commit}) }
+        match self {
+            Self::Unclaimable => json!({"commits": commit}),
+            Self::UndoneByHand => json!({"rollback": {"stage": PRODUCTION}}),
+            _ => json!({"commit": commit}),
+        }
+    }
+
+    /// The execution that went well before this road begins, if there is one: its input.
+    pub(crate) fn before(self, commit: &str) -> Option<Value> {
+        (self == Self::UndoneByHand).then(|| json!({"commit": commit}))
     }
 
     /// What goes wrong on this road in any case.

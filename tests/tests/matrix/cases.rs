@@ -30,6 +30,12 @@ pub(crate) fn all(tasks: &[Task], rehearsals: &Rehearsals) -> Result<Vec<Case>, 
         }
     }
     let known: Vec<&Home<'_>> = homes.iter().collect();
+    for task in tasks.iter().filter(|task| task.function.is_none()) {
+        let road = Road::UndoneByHand;
+        if let Some(place) = place_of(task, &rehearsals[&road]) {
+            children(&Home { task, road, place }, rehearsals, &mut cases);
+        }
+    }
     for road in Road::ALL {
         elsewhere(road, tasks, &rehearsals[&road], &known, &mut cases);
     }
@@ -156,7 +162,8 @@ fn elsewhere(road: Road, tasks: &[Task], calls: &[Place], homes: &[&Home<'_>], c
         let home = Home { task, road, place: place.clone() };
         let is_home = homes.iter().any(|home| home.place == place && home.road == road);
         // What a road has in common with an earlier one need not be gone again, except how it ends.
-        let seen = !place.state.starts_with("Record") && earlier(road, &place, homes, cases);
+        let alike = road != Road::UndoneByHand && !place.state.starts_with("Record");
+        let seen = alike && earlier(road, &place, homes, cases);
         let own = road.own_faults().iter().any(|(own, ..)| *own == place);
         if own || seen {
             continue;

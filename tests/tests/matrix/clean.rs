@@ -65,7 +65,12 @@ pub(crate) async fn judge(scene: &Scene, tasks: &[Task], played: Result<Executio
 
 /// One end, the right one, told once.
 fn ended(scene: &Scene, right: &Right, execution: &Execution, verdict: &mut Verdict) {
-    let told = scene.world().ends_told();
+    let mut told = scene.world().ends_told();
+    if scene.case().road.before("").is_some() {
+        let before = told.iter().position(|end| *end == End::Succeeded);
+        verdict.check(before.is_some(), || "the end of what went before is forgotten".to_owned());
+        before.map(|index| told.remove(index));
+    }
     verdict.end = told.first().copied();
     verdict.check(told == right.recorded.as_slice(), || format!("people were told these ends: {told:?}"));
     let end = oracle::end_of(&execution.status, execution.error.as_deref(), &execution.output);

@@ -107,6 +107,14 @@ const TABLE: &[(&[&str], Way, Follows, &str)] = &[
     ),
 ];
 
+/// What is different where a person takes back a release that ran well.
+const BY_HAND: &[(&[&str], Way, Follows, &str)] = &[(
+    &["ClaimRelease", "AcquireLock", "PlanRollback"],
+    Way::Forth,
+    Follows::Clean,
+    "nothing is put back yet: the stage runs what it ran",
+)];
+
 /// The right end of a case.
 pub(crate) fn right(case: &Case, tasks: &[Task]) -> Result<Right, String> {
     let own = of_road(case.road);
@@ -133,8 +141,10 @@ fn is_asked_again(place: &Place, fault: &Fault) -> bool {
 }
 
 fn follow(road: Road, place: &Place, fault: &Fault, own: Right) -> Result<Right, String> {
-    let row =
-        TABLE.iter().find(|(states, way, ..)| states.contains(&place.state.as_str()) && *way == place.way);
+    let by_hand = road == Road::UndoneByHand;
+    let special = BY_HAND.iter().filter(|_| by_hand);
+    let mut rows = special.chain(TABLE);
+    let row = rows.find(|(states, way, ..)| states.contains(&place.state.as_str()) && *way == place.way);
     let Some((_, _, follows, because)) = row else {
         return Err(format!("say in the oracle what must come of a failure of {place}"));
     };
@@ -145,7 +155,7 @@ fn follow(road: Road, place: &Place, fault: &Fault, own: Right) -> Result<Right,
             let recorded = own.recorded.filter(|_| !unheard);
             return Ok(Right { recorded, execution: End::FailedDirty, because, ..own });
         }
-        Follows::Clean => (End::FailedClean, Runs::Old),
+        Follows::Clean => (End::FailedClean, if by_hand { Runs::New } else { Runs::Old }),
         // Nothing comes after the last stage: what goes no further has arrived.
         Follows::NoFurther if stage == Some(PRODUCTION) => (End::Succeeded, Runs::New),
         Follows::NoFurther => (End::FailedClean, Runs::New),
@@ -156,7 +166,7 @@ fn follow(road: Road, place: &Place, fault: &Fault, own: Right) -> Result<Right,
         }
         Follows::Dirty => (End::FailedDirty, Runs::AsItStands),
     };
-    let stages = match stage {
+    let stages = match stage.or(by_hand.then_some(PRODUCTION)) {
         Some(PRODUCTION) => BTreeMap::from([(PREPRODUCTION, Runs::New), (PRODUCTION, here)]),
         _ => BTreeMap::from([(PREPRODUCTION, here), (PRODUCTION, Runs::Old)]),
     };
@@ -198,6 +208,10 @@ fn of_road(road: Road) -> Right {
         Road::BrokenInProduction => Right {
             holds: Some(PRODUCTION),
             ..right(End::RolledBack, New, Old, "a stage that breaks is put back, and holds")
+        },
+        Road::UndoneByHand => Right {
+            holds: Some(PRODUCTION),
+            ..right(End::RolledBack, New, Old, "a person wanted what ran before, and the stage holds")
         },
         Road::Stuck => Right {
             kept: Some(PRODUCTION),

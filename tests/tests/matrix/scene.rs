@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gantry_domain::names::ExecutionArn;
 use gantry_steps::testing::{Failure, People, World, WorldOutside};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::case::{Case, Fault, Moment, PREPRODUCTION, PRODUCTION, Place, Road, Way};
 use crate::machines::{Task, Which};
@@ -41,7 +41,10 @@ pub(crate) struct Scene {
     calls: Mutex<Vec<Place>>,
     /// How often each of the case's faults was met.
     met: Mutex<Vec<usize>>,
-    ending: Notify,
+    /// A function has been called after which an execution ends.
+    ending: watch::Sender<bool>,
+    /// What went before the road is over.
+    on_the_road: AtomicBool,
     /// The parent of a child that is late has moved on.
     moved_on: watch::Sender<bool>,
     over: watch::Sender<bool>,
@@ -59,7 +62,7 @@ impl Scene {
         match case.road {
             Road::BrokenInProduction | Road::Stuck => world.deployment_fails(PRODUCTION, "sidekiq"),
             Road::BrokenInPreproduction => world.deployment_fails(PREPRODUCTION, "sidekiq"),
-            Road::Straight | Road::Refused | Road::Moved | Road::Unclaimable => {}
+            Road::Straight | Road::Refused | Road::Moved | Road::UndoneByHand | Road::Unclaimable => {}
         }
         Self {
             met: Mutex::new(vec![0; case.faults.len()]),
@@ -68,7 +71,8 @@ impl Scene {
             outside,
             tasks: tasks.to_vec(),
             calls: Mutex::default(),
-            ending: Notify::new(),
+            ending: watch::Sender::new(false),
+            on_the_road: AtomicBool::new(false),
             moved_on: watch::Sender::new(false),
             over: watch::Sender::new(false),
             is_late: AtomicBool::new(false),
@@ -83,15 +87,15 @@ impl Scene {
         &self.world
     }
 
-    pub(crate) fn input(&self) -> Value {
-        self.case.road.input(&self.case.commit())
+    /// The road begins: from now on calls are counted, and meet what is planned for them.
+    pub(crate) fn begin(&self) {
+        self.on_the_road.store(true, Ordering::Relaxed);
+        self.ending.send_replace(false);
     }
 
     /// Comes back when a function has been called after which an execution ends.
     pub(crate) async fn about_to_end(&self) {
-        self.ending.notified().await;
-        // Until it has ended, it may be about to end at any time.
-        self.ending.notify_one();
+        self.wait_for(&self.ending).await;
     }
 
     /// The faults that were never met.
@@ -122,6 +126,18 @@ impl Scene {
 
     /// A function was called.
     pub(crate) async fn called(&self, caller: &Value, input: Value) -> Reply {
+        let reply = if self.on_the_road.load(Ordering::Relaxed) {
+            self.called_on_the_road(caller, input).await
+        } else {
+            self.step(caller["function"].as_str().unwrap(), input).await
+        };
+        if caller["function"] == "RecordEnd" {
+            self.ending.send_replace(true);
+        }
+        reply
+    }
+
+    async fn called_on_the_road(&self, caller: &Value, input: Value) -> Reply {
         let call = self.note(caller, &input);
         if call.place.machine == Which::Release || call.place.way == Way::Back {
             let late = self.is_late.load(Ordering::Relaxed);
@@ -131,17 +147,13 @@ impl Scene {
             }
         }
         let planned = self.planned(&call);
-        let reply = match planned {
+        match planned {
             None => self.play(&call, input).await,
             Some((index, fault)) => {
                 self.met.lock().unwrap()[index] += 1;
                 self.meet(&call, input, &fault).await
             }
-        };
-        if call.function == "RecordEnd" {
-            self.ending.notify_one();
         }
-        reply
     }
 
     fn note(&self, caller: &Value, input: &Value) -> Call {
@@ -204,18 +216,19 @@ impl Scene {
         if let Some((_, _, Fault::Error(error, ..))) = roads {
             return Reply::Fail(error.clone(), "as this road has it".to_owned());
         }
-        let reply = self.step(call, input).await;
-        if call.function == "AskApproval" {
+        self.step(&call.function, input).await
+    }
+
+    /// Runs a step. People answer at once when it asks them.
+    async fn step(&self, function: &str, input: Value) -> Reply {
+        let reply = match self.world.invoke(function, input).await {
+            Ok(answer) => Reply::Answer(answer),
+            Err(Failure { error, words }) => Reply::Fail(error, words),
+        };
+        if function == "AskApproval" {
             self.world.decide().await;
         }
         reply
-    }
-
-    async fn step(&self, call: &Call, input: Value) -> Reply {
-        match self.world.invoke(&call.function, input).await {
-            Ok(answer) => Reply::Answer(answer),
-            Err(Failure { error, words }) => Reply::Fail(error, words),
-        }
     }
 
     async fn meet(&self, call: &Call, input: Value, fault: &Fault) -> Reply {

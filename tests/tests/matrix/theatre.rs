@@ -85,29 +85,46 @@ impl Theatre {
     /// Runs a scene from beginning to end.
     pub(crate) async fn play(&self, scene: Arc<Scene>) -> Result<Execution, String> {
         let case = scene.case();
-        let machine = &self.machines[&machines::variant(case.short.as_ref())];
-        self.scenes.lock().unwrap().insert(case.execution(), scene.clone());
-        let input = scene.input().to_string();
-        let arn =
-            self.client.start_execution(machine, Some(&case.execution()), &input).await.map_err(told)?;
+        let (name, commit) = (case.execution(), case.commit());
+        if let Some(input) = case.road.before(&commit) {
+            let before = self.run(&scene, &format!("{name}-before"), None, &input).await?;
+            if before.status != "SUCCEEDED" {
+                return Err(format!(
+                    "what went before did not go well: {:?} {:?}",
+                    before.error, before.cause
+                ));
+            }
+        }
+        scene.begin();
+        let execution = self.run(&scene, &name, case.short.as_ref(), &case.road.input(&commit)).await;
+        scene.close().await;
+        execution
+    }
+
+    async fn run(
+        &self,
+        scene: &Arc<Scene>,
+        name: &str,
+        short: Option<&Task>,
+        input: &Value,
+    ) -> Result<Execution, String> {
+        let machine = &self.machines[&machines::variant(short)];
+        self.scenes.lock().unwrap().insert(name.to_owned(), scene.clone());
+        let started = self.client.start_execution(machine, Some(name), &input.to_string()).await;
+        let arn = started.map_err(told)?;
         let begun = Instant::now();
-        let mut wait = GLANCE;
-        let execution = loop {
-            if tokio::time::timeout(wait, scene.about_to_end()).await.is_ok() {
-                wait = LOOK;
+        loop {
+            if tokio::time::timeout(GLANCE, scene.about_to_end()).await.is_ok() {
                 tokio::time::sleep(LOOK).await;
             }
             let execution = self.client.execution(&arn).await.map_err(told)?;
             if !execution.is_running() {
-                break execution;
+                return Ok(execution);
             }
             if begun.elapsed() > LONGEST {
                 return Err(format!("it did not end; it was called so: {}", scene.programme()));
             }
-        };
-        scene.close().await;
-        self.scenes.lock().unwrap().remove(&case.execution());
-        Ok(execution)
+        }
     }
 }
 

@@ -333,13 +333,6 @@ impl World {
         ended.take(1).collect()
     }
 
-    /// The end on record of the release, if it was claimed.
-    pub async fn recorded(&self) -> Option<End> {
-        let claimed = self.store.claimed(&self.pipeline.name, &self.commit).await.unwrap()?;
-        let stored = Releases::find(&self.store, &claimed.release).await.unwrap()?;
-        stored.ended.map(|(end, _)| end)
-    }
-
     /// The stages whose lock somebody has, and the reason where it is kept on purpose.
     pub async fn locks(&self) -> BTreeMap<String, Option<String>> {
         let mut held = BTreeMap::new();
