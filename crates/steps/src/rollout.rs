@@ -142,8 +142,8 @@ pub(crate) struct Fence<'a> {
 
 impl Fence<'_> {
     /// Notes the rollout in the lock's row, which fails unless the row names the owner and no rollout that came after.
-    pub(crate) async fn enter(&self, kind: PlanKind) -> Result<(), RolloutError> {
-        self.held(self.locks.record_rollout(self.stage, self.owner, self.rollout, kind).await?)
+    pub(crate) async fn enter(&self, plan: &PlanHash, kind: PlanKind) -> Result<(), RolloutError> {
+        self.held(self.locks.record_rollout(self.stage, self.owner, self.rollout, plan, kind).await?)
     }
 
     /// Is the lock still the owner's, and this its rollout? Asked just before each write: ECS itself cannot be fenced (T9).

@@ -87,7 +87,7 @@ impl StartDeployments<'_> {
             owner: &input.release_execution,
             rollout: &input.execution,
         };
-        fence.enter(plan.terms.kind).await?;
+        fence.enter(&input.plan_hash, plan.terms.kind).await?;
 
         let derivation = Derivation {
             observe: self.observe,

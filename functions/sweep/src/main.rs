@@ -12,18 +12,27 @@ fn main() -> ExitCode {
         async |wiring| {
             let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
             let people = (wiring.chat()?, wiring.dead_letters()?);
-            Ok((wiring.pipeline()?, tables, wiring.executions(), wiring.tokens(), people, wiring.clock()?))
+            Ok((
+                wiring.pipeline()?,
+                tables,
+                (wiring.executions(), wiring.start()?),
+                wiring.tokens(),
+                people,
+                wiring.clock()?,
+            ))
         },
         gantry_lambda::tick,
-        async |(pipeline, tables, executions, tokens, (chat, dead_letters), clock), ()| {
+        async |(pipeline, tables, (executions, start), tokens, (chat, dead_letters), clock), ()| {
             let (releases, approvals, locks) = tables;
             let deliver = &SendNotices { outbox: releases, chat, dead_letters, clock };
             let aftermath = Aftermath {
                 pipeline,
                 releases,
+                plans: releases,
                 approvals,
                 locks,
                 executions,
+                start,
                 stop: executions,
                 tokens,
                 clock,

@@ -29,7 +29,8 @@ const AT_ONCE: usize = 16;
 
 /// Plays a case and judges it.
 async fn play(theatre: &Theatre, tasks: &[Task], case: Case) -> (Arc<Scene>, Verdict) {
-    let scene = Arc::new(Scene::new(case, tasks, theatre.outside()).await);
+    let outside = theatre.outside(&case);
+    let scene = Arc::new(Scene::new(case, tasks, outside).await);
     let played = theatre.play(scene.clone()).await;
     let verdict = clean::judge(&scene, tasks, played).await;
     (scene, verdict)

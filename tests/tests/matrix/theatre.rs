@@ -18,10 +18,11 @@ use gantry_local::ministack::{MiniStack, MiniStackOptions};
 use gantry_local::package::{Artifacts, Binaries};
 use gantry_local::places;
 use gantry_local::stack::{Deployment, deploy};
-use gantry_steps::ports::ExecutionState;
+use gantry_steps::ports::{ExecutionState, Started};
 use gantry_steps::testing::WorldOutside;
 use serde_json::{Value, json};
 
+use crate::case::Case;
 use crate::machines::{self, Task};
 use crate::scene::{Reply, Scene};
 
@@ -78,8 +79,14 @@ impl Theatre {
         Self { client, machines: stack.outputs, scenes, _ministack: ministack, _directory: directory }
     }
 
-    pub(crate) fn outside(&self) -> Outside {
-        Outside(self.client.clone())
+    /// Step Functions as the world of that case sees it.
+    pub(crate) fn outside(&self, case: &Case) -> Outside {
+        Outside {
+            client: self.client.clone(),
+            machine: self.machines[&machines::variant(case.short.as_ref())].clone(),
+            scenes: self.scenes.clone(),
+            case: case.execution(),
+        }
     }
 
     /// Runs a scene from beginning to end.
@@ -155,12 +162,18 @@ async fn called(State(scenes): State<Scenes>, body: String) -> Response {
 
 /// The real Step Functions' side of a world.
 #[derive(Clone)]
-pub(crate) struct Outside(Client);
+pub(crate) struct Outside {
+    client: Client,
+    machine: String,
+    scenes: Scenes,
+    /// The execution whose world it is.
+    case: String,
+}
 
 #[async_trait]
 impl WorldOutside for Outside {
     async fn state(&self, execution: &ExecutionArn) -> ExecutionState {
-        match self.0.execution(execution.as_str()).await.map(|execution| execution.status) {
+        match self.client.execution(execution.as_str()).await.map(|execution| execution.status) {
             Ok(status) if status == "RUNNING" => ExecutionState::Running,
             Ok(status) if status == "SUCCEEDED" => ExecutionState::Succeeded,
             Ok(status) if status == "FAILED" => ExecutionState::Failed,
@@ -169,16 +182,26 @@ impl WorldOutside for Outside {
         }
     }
 
+    async fn start(&self, name: &str, input: &Value) -> Started {
+        let scene = self.scenes.lock().unwrap().get(&self.case).cloned();
+        self.scenes.lock().unwrap().insert(name.to_owned(), scene.unwrap());
+        match self.client.start_execution(&self.machine, Some(name), &input.to_string()).await {
+            Ok(_) => Started::Now,
+            Err(error) if error.code() == Some("ExecutionAlreadyExists") => Started::Before,
+            Err(error) => panic!("{name} cannot be started: {error}"),
+        }
+    }
+
     async fn stop(&self, execution: &ExecutionArn) {
         // It may have ended by itself in this moment.
-        let _ = self.0.stop_execution(execution.as_str()).await;
+        let _ = self.client.stop_execution(execution.as_str()).await;
     }
 
     async fn succeed(&self, token: &str) -> bool {
-        self.0.send_task_success(token, &json!({})).await.unwrap()
+        self.client.send_task_success(token, &json!({})).await.unwrap()
     }
 
     async fn fail(&self, token: &str, error: &str) -> bool {
-        self.0.send_task_failure(token, error).await.unwrap()
+        self.client.send_task_failure(token, error).await.unwrap()
     }
 }

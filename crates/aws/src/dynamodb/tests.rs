@@ -31,6 +31,10 @@ fn stage() -> StageName {
     StageName::new("production").unwrap()
 }
 
+fn plan_hash() -> PlanHash {
+    PlanHash::new("d".repeat(64)).unwrap()
+}
+
 fn owner() -> ExecutionArn {
     release().execution
 }
@@ -267,9 +271,10 @@ async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
     });
     let locks = LocksTable::new(&aws.config(), "locks");
     let (forward, back) = (PlanKind::Release, PlanKind::Rollback);
-    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner(), forward).await.unwrap(), Fenced::Written);
+    let (at, by, plan) = (stage(), owner(), plan_hash());
+    assert_eq!(locks.record_rollout(&at, &by, &by, &plan, forward).await.unwrap(), Fenced::Written);
     refuses.store(1, Ordering::Relaxed);
-    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner(), back).await.unwrap(), Fenced::Lost);
+    assert_eq!(locks.record_rollout(&at, &by, &by, &plan, back).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.free(&stage(), &owner()).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.keep(&stage(), &owner(), "why").await.unwrap(), Fenced::Lost);
     let conditions: Vec<Value> = aws
@@ -305,6 +310,7 @@ async fn t22_a_lock_whose_taking_was_not_heard_of_is_found_to_be_ours() {
         owner: owner(),
         release: release().id,
         rollout: None,
+        plan: None,
         tasks: Vec::new(),
         acquired_at: release().claimed_at,
         kept: None,

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gantry_domain::approval::Choice;
@@ -31,8 +32,11 @@ use crate::claim_release::ClaimRelease;
 use crate::decide::{Decide, Told};
 use crate::plan_rollback::PlanRollback;
 use crate::plan_stage::PlanStage;
-use crate::ports::store::{Approvals, Candidates, Deliver, Locks, Releases, Verified};
-use crate::ports::{Answered, ExecutionState, Executions, PortError, StopExecutions, TaskToken, TaskTokens};
+use crate::ports::store::{Approvals, Candidates, Deliver, Locks, Verified};
+use crate::ports::{
+    Answered, ExecutionState, Executions, PortError, StartRelease, Started, StopExecutions, TaskToken,
+    TaskTokens,
+};
 use crate::read_decision::ReadDecision;
 use crate::record_end::RecordEnd;
 use crate::record_rollback::RecordRollback;
@@ -51,6 +55,8 @@ use crate::watch_wave::WatchWave;
 pub trait WorldOutside: Send + Sync {
     /// How the execution is doing.
     async fn state(&self, execution: &ExecutionArn) -> ExecutionState;
+    /// Starts an execution of the release machine.
+    async fn start(&self, name: &str, input: &Value) -> Started;
     /// Stops an execution.
     async fn stop(&self, execution: &ExecutionArn);
     /// Lets a waiting state go on. `false`: it does not wait any more.
@@ -58,6 +64,9 @@ pub trait WorldOutside: Send + Sync {
     /// Lets a waiting state fail. `false`: it does not wait any more.
     async fn fail(&self, token: &str, error: &str) -> bool;
 }
+
+/// What passes of the world's time between two calls: Wait states have it pass outside.
+const BETWEEN: Duration = Duration::from_secs(10);
 
 /// What the people of this world do when they are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +179,7 @@ impl World {
 
     /// Runs the step of a function, named as the machines name it, with what the state gives.
     pub async fn invoke(&self, function: &str, input: Value) -> Result<Value, Failure> {
+        self.clock.pass(BETWEEN);
         let at = input.get("stage").and_then(Value::as_str);
         let at = at.map_or_else(|| self.pipeline.stages[0].name.clone(), given::stage);
         let stage = &self.stages[&at];
@@ -291,9 +301,11 @@ impl World {
         let aftermath = Aftermath {
             pipeline: &self.pipeline,
             releases: &self.store,
+            plans: &self.store,
             approvals: &self.store,
             locks: &self.store,
             executions: &ports,
+            start: &ports,
             stop: &ports,
             tokens: &ports,
             clock: self.clock,
@@ -307,7 +319,7 @@ impl World {
 
     /// Lets everything that is under way come to its end.
     pub fn settle(&self) {
-        self.clock.pass(std::time::Duration::from_secs(3600));
+        self.clock.pass(Duration::from_secs(3600));
     }
 
     /// Every end that people were told, of whatever release.
@@ -436,6 +448,13 @@ impl Ports<'_> {
 impl Executions for Ports<'_> {
     async fn state(&self, execution: &ExecutionArn) -> Result<ExecutionState, PortError> {
         Ok(self.world.outside.state(execution).await)
+    }
+}
+
+#[async_trait]
+impl StartRelease for Ports<'_> {
+    async fn start(&self, name: &str, input: &Value) -> Result<Started, PortError> {
+        Ok(self.world.outside.start(name, input).await)
     }
 }
 

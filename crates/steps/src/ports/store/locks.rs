@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
@@ -62,14 +62,25 @@ pub trait Locks: Send + Sync {
         token: &TaskToken,
     ) -> Result<(), PortError>;
 
-    /// Notes the execution that writes in the stage from now on, before it does. `Lost` unless `owner` has the lock and
-    /// it is not kept; and for one that brings a release, if another one is noted: what puts the stage back takes over
-    /// from what brought it there, never the other way round.
+    /// Lets an execution go on with what one that died had the lock for: rollout, plan and tasks stay noted. `Lost`
+    /// unless `from` has the lock and it is not kept.
+    async fn take_over(
+        &self,
+        stage: &StageName,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<Fenced, PortError>;
+
+    /// Notes the execution that writes in the stage from now on, and the plan that it carries out, before it does.
+    /// `Lost` unless `owner` has the lock and it is not kept; and for one that brings a release, if another one is noted:
+    /// what puts the stage back takes over from what brought it there, never the other way round.
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        plan: &PlanHash,
         kind: PlanKind,
     ) -> Result<Fenced, PortError>;
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
@@ -68,11 +68,30 @@ impl Locks for MemoryStore {
         self.fenced("lock_answered", stage, owner, same).await.map(drop)
     }
 
+    async fn take_over(
+        &self,
+        stage: &StageName,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<Fenced, PortError> {
+        let note = |stored: &mut StoredLock| {
+            let may_go_on = stored.lock.kept.is_none();
+            if may_go_on {
+                stored.lock.owner = to.clone();
+                stored.unanswered = Some(token.clone());
+            }
+            may_go_on
+        };
+        self.fenced("take_over_lock", stage, from, note).await
+    }
+
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        plan: &PlanHash,
         kind: PlanKind,
     ) -> Result<Fenced, PortError> {
         let note = |stored: &mut StoredLock| {
@@ -80,6 +99,7 @@ impl Locks for MemoryStore {
             let free_to_write = stored.lock.kept.is_none() && !(other && kind.is_release());
             if free_to_write {
                 stored.lock.rollout = Some(rollout.clone());
+                stored.lock.plan = Some(plan.clone());
             }
             free_to_write
         };
@@ -181,6 +201,7 @@ impl Locks for MemoryStore {
                 owner: to.waiter.execution.clone(),
                 release: to.waiter.release.clone(),
                 rollout: None,
+                plan: None,
                 tasks: Vec::new(),
                 acquired_at: at,
                 kept: None,
