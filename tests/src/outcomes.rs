@@ -56,10 +56,13 @@ impl Story {
 
     /// Waits until nothing is left to tell.
     pub async fn everybody_was_told(&self) -> Result<()> {
-        until("all notices to be told", async || {
-            Ok(self.rows_of("ReleasesTable", "undelivered").await?.is_empty().then_some(()))
-        })
-        .await
+        until("all notices to be told", async || Ok(self.nothing_is_left_to_tell().await?.then_some(())))
+            .await
+    }
+
+    /// Has everybody been told everything?
+    pub async fn nothing_is_left_to_tell(&self) -> Result<bool> {
+        Ok(self.rows_of("ReleasesTable", "undelivered").await?.is_empty())
     }
 
     /// Executions of the release machine, ended or not, as Step Functions lists them at this moment.
