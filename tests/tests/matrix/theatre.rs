@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use gantry_domain::names::ExecutionArn;
-use gantry_local::client::{Client, Execution};
+use gantry_local::client::{Client, ClientError, Execution};
 use gantry_local::ministack::{MiniStack, MiniStackOptions};
 use gantry_local::package::{Artifacts, Binaries};
 use gantry_local::places;
@@ -185,11 +185,13 @@ impl WorldOutside for Outside {
     async fn start(&self, name: &str, input: &Value) -> Started {
         let scene = self.scenes.lock().unwrap().get(&self.case).cloned();
         self.scenes.lock().unwrap().insert(name.to_owned(), scene.unwrap());
-        match self.client.start_execution(&self.machine, Some(name), &input.to_string()).await {
-            Ok(_) => Started::Now,
-            Err(error) if error.code() == Some("ExecutionAlreadyExists") => Started::Before,
-            Err(error) => panic!("{name} cannot be started: {error}"),
+        let started = self.client.start_execution(&self.machine, Some(name), &input.to_string()).await;
+        let exists = |error: &ClientError| error.code() == Some("ExecutionAlreadyExists");
+        if started.as_ref().is_err_and(exists) {
+            return Started::Before;
         }
+        started.unwrap();
+        Started::Now
     }
 
     async fn stop(&self, execution: &ExecutionArn) {
