@@ -60,6 +60,15 @@ impl Story {
             .await
     }
 
+    /// The sweeper looks until nothing is left to tell.
+    pub async fn sweeper_tells_everything(&self) -> Result<()> {
+        until("the sweeper to tell everything", async || {
+            self.sweeper_looks().await?;
+            Ok(self.nothing_is_left_to_tell().await?.then_some(()))
+        })
+        .await
+    }
+
     /// Has everybody been told everything?
     pub async fn nothing_is_left_to_tell(&self) -> Result<bool> {
         Ok(self.rows_of("ReleasesTable", "undelivered").await?.is_empty())
