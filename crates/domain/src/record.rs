@@ -8,6 +8,10 @@ use crate::end::End;
 use crate::error_name::ErrorName;
 use crate::names::StageName;
 
+mod on_record;
+
+pub use on_record::end_on_record;
+
 /// What the rollout machine returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -99,14 +99,25 @@ impl Aftermath<'_> {
         Ok(())
     }
 
-    /// Records the end of a release whose execution did not.
+    /// Records the end of a release whose execution did not: the one it had come to, if that can be read back.
     async fn end(
         &self,
         execution: &ExecutionArn,
         release: &ReleaseId,
         how: ExecutionState,
     ) -> Result<(), PortError> {
-        match self.begun_by(release).await? {
+        let begun = self.begun_by(release).await?;
+        let writing = begun.as_ref().map(|stored| &stored.lock.stage);
+        if let Some((words, stage)) = self.record_end().on_record(release, writing).await? {
+            let recorded = self.record_end().conclude(execution, release, stage.as_ref(), words).await?;
+            if let Some(held) = begun {
+                // Still the first one's, if who took the release over died before it took the lock over too.
+                let ended = OwnerEnd::Recorded(recorded.end, &recorded.reason);
+                self.record_end().settle_lock(&held.lock.stage, &held.lock.owner, ended).await?;
+            }
+            return Ok(());
+        }
+        match begun {
             None => {
                 let words = EndInWords {
                     end: End::FailedClean,

@@ -33,8 +33,10 @@ pub mod slack_interactions;
 pub mod start_deployments;
 pub mod start_task;
 pub mod sweep;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "of the fakes, others use the world only"))]
+#[expect(clippy::unwrap_used, reason = "a fake whose ground is missing should stop the test")]
+pub mod testing;
 pub mod watch_executions;
 pub mod watch_task;
 pub mod watch_wave;

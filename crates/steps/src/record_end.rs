@@ -119,7 +119,25 @@ impl RecordEnd<'_> {
             rollback: input.rollback.as_ref(),
             decision: input.decision.as_ref().map(|read| (read.outcome, read.reason.as_deref())),
         });
+        let writing = input.stage.as_ref().filter(|_| words.end == End::FailedDirty);
+        // A state may have failed that had done all it had to.
+        if matches!(words.end, End::FailedClean | End::FailedDirty)
+            && let Some((words, stage)) = self.on_record(&release, writing).await?
+        {
+            return Ok(self.conclude(&input.execution, &release, stage.as_ref(), words).await?);
+        }
         Ok(self.conclude(&input.execution, &release, input.stage.as_ref(), words).await?)
+    }
+
+    /// The end that a release has come to by its own log.
+    pub(crate) async fn on_record(
+        &self,
+        release: &ReleaseId,
+        writing: Option<&StageName>,
+    ) -> Result<Option<(EndInWords, Option<StageName>)>, PortError> {
+        let stages: Vec<&StageName> = self.pipeline.stages.iter().map(|stage| &stage.name).collect();
+        let log = self.releases.log(release).await?;
+        Ok(record::end_on_record(&stages, log.iter().map(|entry| &entry.notice), writing))
     }
 
     /// Records an end that is in words already, and settles the locks.

@@ -8,7 +8,7 @@ use gantry_domain::ErrorName;
 use gantry_domain::names::{
     ExecutionArn, PlanHash, ReleaseId, ServiceName, StageName, StepName, TaskDefinitionArn,
 };
-use gantry_domain::plan::{Plan, PlanStep};
+use gantry_domain::plan::{Plan, PlanKind, PlanStep};
 use gantry_domain::task_definition::DeriveError;
 use gantry_domain::verdict::deadline;
 use jiff::Timestamp;
@@ -25,8 +25,8 @@ pub enum RolloutError {
     /// A call failed.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// The lock is somebody else's, or kept for a person: nothing was written.
-    #[error("the lock of {0} is not this release's")]
+    /// The lock is somebody else's, kept for a person, or with the rollback of this release: nothing was written.
+    #[error("the lock of {0} is not this rollout's")]
     LockLost(StageName),
     /// The plan is not there.
     #[error("plan {0} is not recorded")]
@@ -136,18 +136,22 @@ pub(crate) struct Fence<'a> {
     pub(crate) stage: &'a StageName,
     /// The release machine's execution, which must have the lock.
     pub(crate) owner: &'a ExecutionArn,
+    /// The rollout that writes. One whose release has turned back meanwhile does not any more.
+    pub(crate) rollout: &'a ExecutionArn,
 }
 
 impl Fence<'_> {
-    /// Notes the rollout in the lock's row, which fails unless the row names the owner.
-    pub(crate) async fn enter(&self, rollout: &ExecutionArn, plan: &PlanHash) -> Result<(), RolloutError> {
-        self.held(self.locks.record_rollout(self.stage, self.owner, rollout, plan).await?)
+    /// Notes the rollout in the lock's row, which fails unless the row names the owner and no rollout that came after.
+    pub(crate) async fn enter(&self, plan: &PlanHash, kind: PlanKind) -> Result<(), RolloutError> {
+        self.held(self.locks.record_rollout(self.stage, self.owner, self.rollout, plan, kind).await?)
     }
 
-    /// Is the lock still the owner's? Asked just before each write: ECS itself cannot be fenced (T9).
+    /// Is the lock still the owner's, and this its rollout? Asked just before each write: ECS itself cannot be fenced (T9).
     pub(crate) async fn check(&self) -> Result<(), RolloutError> {
         let lock = self.locks.read(self.stage).await?;
-        let ours = lock.is_some_and(|stored| stored.lock.is_writable_by(self.owner));
+        let ours = lock.is_some_and(|stored| {
+            stored.lock.is_writable_by(self.owner) && stored.lock.rollout.as_ref() == Some(self.rollout)
+        });
         self.held(if ours { Fenced::Written } else { Fenced::Lost })
     }
 

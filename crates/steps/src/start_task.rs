@@ -65,8 +65,13 @@ impl StartTask<'_> {
             step: input.step,
         };
         let (plan, task) = address.load(self.plans, "a task", planned_task).await?;
-        let fence = Fence { locks: self.locks, stage: &input.stage, owner: &input.release_execution };
-        fence.enter(&input.execution, &input.plan_hash).await?;
+        let fence = Fence {
+            locks: self.locks,
+            stage: &input.stage,
+            owner: &input.release_execution,
+            rollout: &input.execution,
+        };
+        fence.enter(&input.plan_hash, plan.terms.kind).await?;
 
         let derivation = Derivation {
             observe: self.observe,

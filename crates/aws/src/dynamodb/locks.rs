@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::plan::PlanKind;
 use gantry_steps::ports::store::{Fenced, Locks, NewNotice, StoredLock, StoredWaiter, Taken};
 use gantry_steps::ports::{PortError, TaskToken};
 use jiff::Timestamp;
@@ -121,9 +122,16 @@ impl Locks for LocksTable {
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
         plan: &PlanHash,
+        kind: PlanKind,
     ) -> Result<Fenced, PortError> {
+        let may = match kind {
+            PlanKind::Release => {
+                "attribute_not_exists(#kept) AND (attribute_not_exists(#rollout) OR #rollout = :rollout)"
+            }
+            PlanKind::Rollback => "attribute_not_exists(#kept)",
+        };
         let change = Expression::update("SET #rollout = :rollout, #plan = :plan")
-            .and_when("attribute_not_exists(#kept)")
+            .and_when(may)
             .with("rollout", s(rollout))
             .with("plan", s(plan));
         self.fenced(stage, owner, change).await

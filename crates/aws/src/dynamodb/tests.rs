@@ -6,6 +6,7 @@ use gantry_domain::approval::{Approval, Decision, Outcome};
 use gantry_domain::lock::Lock;
 use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
+use gantry_domain::plan::PlanKind;
 use gantry_domain::release::Release;
 use gantry_steps::ports::store::{
     Approvals, Asked as PutBefore, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewApproval,
@@ -269,12 +270,11 @@ async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
         _ => Answer::error(400, "ConditionalCheckFailedException", "The conditional request failed"),
     });
     let locks = LocksTable::new(&aws.config(), "locks");
-    assert_eq!(
-        locks.record_rollout(&stage(), &owner(), &owner(), &plan_hash()).await.unwrap(),
-        Fenced::Written
-    );
+    let (forward, back) = (PlanKind::Release, PlanKind::Rollback);
+    let (at, by, plan) = (stage(), owner(), plan_hash());
+    assert_eq!(locks.record_rollout(&at, &by, &by, &plan, forward).await.unwrap(), Fenced::Written);
     refuses.store(1, Ordering::Relaxed);
-    assert_eq!(locks.record_rollout(&stage(), &owner(), &owner(), &plan_hash()).await.unwrap(), Fenced::Lost);
+    assert_eq!(locks.record_rollout(&at, &by, &by, &plan, back).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.free(&stage(), &owner()).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.keep(&stage(), &owner(), "why").await.unwrap(), Fenced::Lost);
     let conditions: Vec<Value> = aws
@@ -286,7 +286,8 @@ async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
     assert_eq!(
         conditions,
         [
-            "(attribute_not_exists(#kept)) AND (#owner = :owner)",
+            "(attribute_not_exists(#kept) AND (attribute_not_exists(#rollout) OR #rollout = :rollout)) \
+             AND (#owner = :owner)",
             "(attribute_not_exists(#kept)) AND (#owner = :owner)",
             "#owner = :owner",
             "#owner = :owner AND attribute_not_exists(#kept)",

@@ -153,6 +153,30 @@ impl Client {
             .await
             .map(drop)
     }
+
+    /// Lets a state that waits for a token go on. `false`: it does not wait any more.
+    pub async fn send_task_success(&self, token: &str, output: &Value) -> Result<bool, ClientError> {
+        let body = json!({ "taskToken": token, "output": output.to_string() });
+        self.answer_token("SendTaskSuccess", &body).await
+    }
+
+    /// Lets a state that waits for a token fail. `false`: it does not wait any more.
+    pub async fn send_task_failure(&self, token: &str, error: &str) -> Result<bool, ClientError> {
+        let body = json!({ "taskToken": token, "error": error, "cause": "as asked" });
+        self.answer_token("SendTaskFailure", &body).await
+    }
+
+    async fn answer_token(&self, operation: &str, body: &Value) -> Result<bool, ClientError> {
+        match self.json(STATES, operation, body).await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(error.code(), Some("TaskDoesNotExist" | "TaskTimedOut" | "InvalidToken")) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn text(value: &Value, name: &str) -> Option<String> {

@@ -5,6 +5,7 @@ use gantry_domain::ErrorName;
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use gantry_domain::notice::Notice;
+use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
 use crate::StepError as _;
@@ -87,7 +88,7 @@ async fn t08_who_takes_a_release_over_has_its_lock_with_what_is_noted_there_and_
     };
     comes(&first, "first").await;
     let (rollout, plan) = (execution("rollout"), given::plan_hash('d'));
-    world.store.record_rollout(&world.stage, &first, &rollout, &plan).await.unwrap();
+    world.store.record_rollout(&world.stage, &first, &rollout, &plan, PlanKind::Release).await.unwrap();
 
     // Nobody said that this one has the release.
     comes(&later, "early").await;
@@ -313,8 +314,9 @@ impl Locks for Restless<'_> {
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
         plan: &PlanHash,
+        kind: PlanKind,
     ) -> Result<Fenced, PortError> {
-        self.0.record_rollout(stage, owner, rollout, plan).await
+        self.0.record_rollout(stage, owner, rollout, plan, kind).await
     }
     async fn record_task(
         &self,

@@ -13,7 +13,9 @@ use gantry_domain::names::{
     TaskDefinitionArn,
 };
 use gantry_domain::pipeline::{Pipeline, Stage};
-use gantry_domain::plan::{self, ChangedWave, ObservedStage, Plan, PlanError, PlanHashError, Rollback};
+use gantry_domain::plan::{
+    self, ChangedWave, ObservedStage, Plan, PlanError, PlanHashError, PlanKind, Rollback,
+};
 use gantry_domain::record::RolloutOutcome;
 use gantry_domain::release::{Release, Undoing};
 use gantry_domain::task_definition::TaskDefinition;
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::StepError;
 use crate::observe::observe_pipeline;
 use crate::plan_stage::StepLabel;
-use crate::ports::store::{Locks, Plans, Releases, Verified};
+use crate::ports::store::{Fenced, Locks, Plans, Releases, Verified};
 use crate::ports::{Clock, ObserveStage, PortError, StageScope};
 
 /// What the state gives.
@@ -157,6 +159,7 @@ impl PlanRollback<'_> {
         let release = self.releases.find(&input.release).await?.map(|stored| stored.release);
         let release = release.ok_or_else(|| PlanRollbackError::NoRelease(input.release.clone()))?;
         let failed = self.failed(&input, &release, &lock).await?;
+        self.turn_back(&input, failed.as_ref()).await?;
         let failed_plan = failed.as_ref().map(|(hash, _)| hash.clone());
         if let Some((_, failed)) = &failed
             && let Some(task) = self.task_under_way(failed, &lock).await?
@@ -182,6 +185,21 @@ impl PlanRollback<'_> {
         let plan_hash = Some(self.plans.put(&plan).await?);
         let steps: Vec<StepLabel> = plan.terms.steps.iter().map(StepLabel::of).collect();
         Ok(PlanRollbackOutput { waits_for: None, failed_plan, plan_hash, step_count: steps.len(), steps })
+    }
+
+    /// From here on the rollout that failed writes nothing more, should it still be at work: one that took longer than
+    /// it may is left by its release, and Step Functions does not promise to stop it. What it wrote is seen afterwards.
+    async fn turn_back(
+        &self,
+        input: &PlanRollbackInput,
+        failed: Option<&(PlanHash, Plan)>,
+    ) -> Result<(), PlanRollbackError> {
+        let (stage, owner) = (&input.stage, &input.execution);
+        let Some((plan, _)) = failed else { return Ok(()) };
+        match self.locks.record_rollout(stage, owner, owner, plan, PlanKind::Rollback).await? {
+            Fenced::Written => Ok(()),
+            Fenced::Lost => Err(PlanRollbackError::LockLost(stage.clone())),
+        }
     }
 
     /// The plan that failed. `None`: a person asked for a rollback, and nothing failed.

@@ -217,6 +217,30 @@ async fn t20_a_rollback_is_never_rolled_back() {
     assert_eq!(error.name(), ErrorName::Inconsistent);
 }
 
+/// Step Functions does not promise to stop a rollout that took longer than its release waits for it.
+#[tokio::test]
+async fn t09_a_rollout_that_its_release_has_left_writes_nothing_more() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    road.start_deployments().run(road.wave_input(&wave)).await.unwrap();
+    let back = plans(&road, &wave.0, None).await.unwrap();
+    let written = road.stage.written();
+
+    let late = road.start_deployments().run(road.wave_input(&wave)).await.unwrap_err();
+    assert_eq!(late.name(), ErrorName::LockLost);
+    let task = road.plan_of(&wave.0).await.terms.steps.iter().position(road::is_task).unwrap();
+    let task = (wave.0.clone(), task);
+    let late = road.start_task().run(road.task_input(&task)).await.unwrap_err();
+    assert_eq!(late.name(), ErrorName::LockLost);
+    assert_eq!(road.stage.written(), written);
+
+    let mut input = road.wave_input(&(back.plan_hash.unwrap(), 0));
+    input.execution = given::execution("rollback");
+    road.start_deployments().run(input).await.unwrap();
+    assert_eq!(road.stage.written().len(), written.len() + 1, "what puts back does write");
+}
+
 #[tokio::test]
 async fn only_a_plan_of_this_release_and_stage_is_undone() {
     let clock = road::clock();

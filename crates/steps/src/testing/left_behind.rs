@@ -192,7 +192,7 @@ impl LeftBehind {
         plan.terms.kind = kind;
         let plan = self.store.put(&plan).await.unwrap();
         let rollout = given::execution("rollout");
-        self.store.record_rollout(&self.production, &release.execution, &rollout, &plan).await.unwrap();
+        self.store.record_rollout(&self.production, &release.execution, &rollout, &plan, kind).await.unwrap();
         rollout
     }
 

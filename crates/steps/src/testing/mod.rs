@@ -13,6 +13,7 @@ mod registry;
 pub(crate) mod road;
 mod stage;
 mod store;
+mod world;
 
 pub(crate) use clock::FakeClock;
 pub(crate) use executions::{FakeExecutions, FakeTokens};
@@ -25,3 +26,4 @@ pub(crate) use registry::FakeRegistry;
 pub(crate) use road::Road;
 pub(crate) use stage::{FakeStage, Fate, REGISTRY, TAKES};
 pub(crate) use store::MemoryStore;
+pub use world::{Failure, People, World, WorldOutside};

@@ -106,6 +106,15 @@ impl<'a> FakeStage<'a> {
         self.world().written.clone()
     }
 
+    /// What the services' running tasks were made from; a service between two versions has several.
+    pub(crate) fn digests(&self) -> BTreeSet<(ServiceName, Digest)> {
+        let world = self.world();
+        let running = world.tasks.values().filter(|(_, task)| !task.is_stopped());
+        running
+            .filter_map(|(owner, task)| Some((owner.clone()?, task.containers[0].digest.clone()?)))
+            .collect()
+    }
+
     pub(crate) fn change_service(&self, service: &str, change: impl FnOnce(&mut Service)) {
         change(self.world().services.get_mut(&ServiceName::new(service).unwrap()).unwrap());
     }

@@ -344,3 +344,24 @@ async fn t23_a_look_that_dies_at_any_call_is_finished_by_the_next() {
         }
     }
 }
+
+#[tokio::test]
+async fn t25_a_release_whose_end_could_not_be_recorded_ends_as_it_had_come_to() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        for stage in &world.pipeline.stages {
+            let passed = Notice::StageVerified {
+                stage: stage.name.clone(),
+                deployed: vec![],
+                unchanged: vec![],
+                passed: vec![],
+            };
+            world.store.given_notice(&one.id, &NewNotice::new(one.claimed_at, passed));
+        }
+        world.executions.end(&one.execution, ExecutionState::Failed);
+        finder.look(&world, &one).await;
+        assert_eq!(world.end_of(&one).await, Some(End::Succeeded), "{finder:?}");
+        assert_eq!(world.ends_told(&one), 1, "{finder:?}");
+    }
+}

@@ -150,6 +150,7 @@ fn each_table_is_written_by_those_who_must() {
     };
     let locks = [
         "acquire-lock",
+        "plan-rollback",
         "record-end",
         "release-lock",
         "start-deployments",

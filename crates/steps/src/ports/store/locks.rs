@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
 use super::NewNotice;
@@ -71,14 +72,16 @@ pub trait Locks: Send + Sync {
         token: &TaskToken,
     ) -> Result<Fenced, PortError>;
 
-    /// Notes the execution that carries out a plan, and the plan, before it writes. `Lost` unless `owner` has the lock
-    /// and it is not kept.
+    /// Notes the execution that writes in the stage from now on, and the plan that it carries out, before it does.
+    /// `Lost` unless `owner` has the lock and it is not kept; and for one that brings a release, if another one is noted:
+    /// what puts the stage back takes over from what brought it there, never the other way round.
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
         plan: &PlanHash,
+        kind: PlanKind,
     ) -> Result<Fenced, PortError>;
 
     /// Notes a task that was started. `Lost` unless `owner` has the lock.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
 use super::MemoryStore;
@@ -91,9 +92,11 @@ impl Locks for MemoryStore {
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
         plan: &PlanHash,
+        kind: PlanKind,
     ) -> Result<Fenced, PortError> {
         let note = |stored: &mut StoredLock| {
-            let free_to_write = stored.lock.kept.is_none();
+            let other = stored.lock.rollout.as_ref().is_some_and(|noted| noted != rollout);
+            let free_to_write = stored.lock.kept.is_none() && !(other && kind.is_release());
             if free_to_write {
                 stored.lock.rollout = Some(rollout.clone());
                 stored.lock.plan = Some(plan.clone());

@@ -92,6 +92,13 @@ impl MemoryStore {
         state.logs.get(release).into_iter().flatten().map(|entry| entry.notice.clone()).collect()
     }
 
+    /// What was recorded, release by release, oldest first.
+    pub(crate) fn everything_told(&self) -> Vec<(ReleaseId, Notice)> {
+        let state = self.state();
+        let told = state.logs.iter().flat_map(|(release, log)| log.iter().map(move |entry| (release, entry)));
+        told.map(|(release, entry)| (release.clone(), entry.notice.clone())).collect()
+    }
+
     /// A release as if it had been claimed.
     pub(crate) fn given_release(&self, release: &gantry_domain::release::Release) {
         let stored = StoredRelease::begun(release);
