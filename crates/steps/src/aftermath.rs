@@ -7,6 +7,7 @@ use gantry_domain::End;
 use gantry_domain::approval::Decision;
 use gantry_domain::lock::OwnerEnd;
 use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
+use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
 use gantry_domain::record::EndInWords;
 use serde_json::json;
@@ -193,11 +194,25 @@ impl Aftermath<'_> {
             let stored = self.locks.read(&stage.name).await?;
             let begun =
                 |stored: &StoredLock| stored.lock.release == *release && stored.lock.rollout.is_some();
-            if let Some(stored) = stored.filter(begun) {
+            if let Some(stored) = stored.filter(begun)
+                && !self.is_whole(&stored).await?
+            {
                 return Ok(Some(stored));
             }
         }
         Ok(None)
+    }
+
+    /// Did the stage pass before the release died? Nothing of it is put back then, unless that had begun: from there on the
+    /// lock names the release's execution itself as the one that writes.
+    async fn is_whole(&self, held: &StoredLock) -> Result<bool, PortError> {
+        if held.lock.rollout.as_ref() == Some(&held.lock.owner) {
+            return Ok(false);
+        }
+        let log = self.releases.log(&held.lock.release).await?;
+        Ok(log.iter().any(
+            |entry| matches!(&entry.notice, Notice::StageVerified { stage, .. } if *stage == held.lock.stage),
+        ))
     }
 
     /// Out of the queue, and the lock passed on or kept if the release's end left it.

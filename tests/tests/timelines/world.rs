@@ -23,6 +23,7 @@ use gantry_simulator::journal::Journal;
 use gantry_steps::ports::store::Plans;
 use gantry_steps::ports::{Clock, DeployStage, ObserveStage, PortError, StageScope};
 use gantry_steps::start_deployments::StartedService;
+use gantry_steps::testing::{FakeLogs, MemoryStore};
 use gantry_steps::watch_wave::{WatchWave, WatchWaveInput};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -255,7 +256,14 @@ impl World {
             services: vec![started],
         };
         let plans = OnePlan(plan);
-        let step = WatchWave { plans: &plans, observe: &self.stage, clock: &self.time };
+        let (releases, logs) = (MemoryStore::default(), FakeLogs::default());
+        let step = WatchWave {
+            plans: &plans,
+            releases: &releases,
+            observe: &self.stage,
+            logs: &logs,
+            clock: &self.time,
+        };
         for _ in 0..100 {
             let output = step.run(input.clone()).await.unwrap();
             if output.verdict != VerdictWord::Pending {

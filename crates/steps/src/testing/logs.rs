@@ -10,7 +10,7 @@ use crate::ports::{PortError, ReadLogs, StageScope};
 
 /// What containers printed.
 #[derive(Default)]
-pub(crate) struct FakeLogs {
+pub struct FakeLogs {
     printed: Mutex<Option<Vec<String>>>,
     denied: Mutex<bool>,
     asked: Mutex<Vec<LogStream>>,

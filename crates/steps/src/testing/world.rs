@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{FakeClock, FakeProbe, FakeRegistry, FakeStage, Fate, MemoryStore, answered, given};
+use super::{FakeClock, FakeLogs, FakeProbe, FakeRegistry, FakeStage, Fate, MemoryStore, answered, given};
 use crate::StepError;
 use crate::acquire_lock::AcquireLock;
 use crate::aftermath::Aftermath;
@@ -96,6 +96,7 @@ pub struct World {
     clock: &'static FakeClock,
     stages: BTreeMap<StageName, FakeStage<'static>>,
     registry: FakeRegistry,
+    logs: FakeLogs,
     probe: FakeProbe,
     people: People,
     asked: Mutex<u32>,
@@ -118,6 +119,7 @@ impl World {
         let world = Self {
             store: MemoryStore::default(),
             registry: FakeRegistry::default(),
+            logs: FakeLogs::default(),
             probe: FakeProbe::answering([answered(200, r#"{"status": "ok"}"#)]),
             asked: Mutex::default(),
             deaf: Mutex::default(),
@@ -184,7 +186,7 @@ impl World {
         let at = at.map_or_else(|| self.pipeline.stages[0].name.clone(), given::stage);
         let stage = &self.stages[&at];
         let ports = Ports { world: self };
-        let Self { pipeline, store, clock, registry, probe, .. } = self;
+        let Self { pipeline, store, clock, registry, logs, probe, .. } = self;
         let (clock, tokens, executions) = (*clock, &ports, &ports);
         let (releases, plans, locks, verified, approvals) = (store, store, store, store, store);
         match function {
@@ -226,7 +228,7 @@ impl World {
                 run(input, async |input| step.run(input).await).await
             }
             "WatchTask" => {
-                let step = WatchTask { plans, observe: stage, clock };
+                let step = WatchTask { plans, releases, observe: stage, logs, clock };
                 run(input, async |input| step.run(input).await).await
             }
             "StartDeployments" => {
@@ -234,7 +236,7 @@ impl World {
                 run(input, async |input| step.run(input).await).await
             }
             "WatchWave" => {
-                let step = WatchWave { plans, observe: stage, clock };
+                let step = WatchWave { plans, releases, observe: stage, logs, clock };
                 run(input, async |input| step.run(input).await).await
             }
             "RunChecks" => {

@@ -102,6 +102,32 @@ async fn t08_a_release_that_was_changing_a_stage_is_put_back_by_one_execution_th
 }
 
 #[tokio::test]
+async fn t08_a_stage_that_had_passed_is_not_put_back() {
+    for (finder, stages) in FINDERS.into_iter().flat_map(|finder| [(finder, 1), (finder, 2)]) {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        for stage in ["production", "preproduction"].into_iter().take(stages) {
+            let (stage, nothing) = (given::stage(stage), || Vec::new());
+            let passed = Notice::StageVerified {
+                stage,
+                deployed: nothing(),
+                unchanged: nothing(),
+                passed: Vec::new(),
+            };
+            world.store.append(&one.id, &NewNotice::new(one.claimed_at, passed)).await.unwrap();
+        }
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        assert_eq!(world.put_back(&one), None, "{finder:?}");
+        let end = if stages == 2 { End::Succeeded } else { End::FailedClean };
+        assert_eq!((world.end_of(&one).await, world.ends_told(&one)), (Some(end), 1), "{finder:?}");
+        assert_eq!(world.lock().await, None, "{finder:?}");
+    }
+}
+
+#[tokio::test]
 async fn t20_a_release_whose_putting_back_died_too_ends_dirty_and_keeps_the_lock() {
     for (finder, took_the_lock) in FINDERS.into_iter().flat_map(|finder| [(finder, true), (finder, false)]) {
         let world = LeftBehind::new();

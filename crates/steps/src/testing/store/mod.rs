@@ -28,7 +28,7 @@ use crate::ports::store::{
 
 /// Everything that is kept. Implements every port of `ports::store`.
 #[derive(Default)]
-pub(crate) struct MemoryStore {
+pub struct MemoryStore {
     state: Mutex<State>,
     /// Named after the ports' methods.
     pub(crate) faults: Faults,
