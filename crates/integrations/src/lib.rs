@@ -5,6 +5,11 @@
 pub mod github;
 pub mod http_probe;
 mod json;
+mod links;
 mod outgoing;
 pub mod signature;
 pub mod slack;
+mod text;
+
+/// Why an HTTP client could not be set up.
+pub use reqwest::Error as HttpError;

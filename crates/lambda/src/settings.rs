@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use gantry_domain::names::SlackId;
 use gantry_domain::{Scale, ScaleError};
-use gantry_integrations::github::GitHubSettings;
+use gantry_integrations::github::{GitHubSettings, GitHubTellerSettings};
 use gantry_integrations::slack::SlackSettings;
 use jiff::Timestamp;
 
@@ -123,6 +123,12 @@ impl Settings {
             api: self.address("GANTRY_GITHUB_BASE_URL", Some("https://api.github.com"))?,
             token: self.source.get("GANTRY_GITHUB_TOKEN_SECRET"),
         })
+    }
+
+    /// GitHub's address, and the secret of the token that may write.
+    pub fn github_teller(&self) -> Result<GitHubTellerSettings, SettingError> {
+        let api = self.github()?.api;
+        Ok(GitHubTellerSettings { api, token: self.required("GANTRY_GITHUB_STATUS_TOKEN_SECRET")? })
     }
 
     /// The clock: real time unless both its variables are set.

@@ -8,16 +8,31 @@ use gantry_aws::{
     ApprovalsTable, EcrRegistry, EcsStage, LocksTable, ReleasesTable, SdkConfig, SecretsManager,
     SfnExecutions, SfnStart, SfnTaskTokens, SqsDeadLetters, StageSessions,
 };
-use gantry_domain::pipeline::Pipeline;
-use gantry_integrations::github::GitHubClient;
+use gantry_domain::pipeline::{Pipeline, Stage};
+use gantry_integrations::github::{GitHubClient, GitHubTeller};
 use gantry_integrations::http_probe::ReqwestProbe;
 use gantry_integrations::slack::SlackClient;
+use gantry_steps::ports::Vendor;
 
 use crate::clock::WorldClock;
 use crate::configuration;
 use crate::diagnostic::SetupError;
 use crate::mask::{Mask, MaskedSecrets};
 use crate::settings::Settings;
+
+/// Vendors, and the stages they are told of.
+pub struct Vendors {
+    all: Vec<Box<dyn Vendor>>,
+    /// The pipeline's stages, in order.
+    pub stages: Vec<Stage>,
+}
+
+impl Vendors {
+    /// All that are configured.
+    pub fn all(&self) -> Vec<&dyn Vendor> {
+        self.all.iter().map(|vendor| &**vendor).collect()
+    }
+}
 
 /// Builds adapters. Made once, at a function's cold start; nothing is called by it.
 pub struct Wiring {
@@ -117,6 +132,18 @@ impl Wiring {
     pub fn chat(&self) -> Result<SlackClient, SetupError> {
         let settings = self.settings.slack(self.pipeline()?.slack.channel)?;
         Ok(SlackClient::new(settings, self.secrets())?)
+    }
+
+    /// Vendors that are told how releases stand, as far as the configuration names them.
+    pub fn vendors(&self) -> Result<Vendors, SetupError> {
+        let pipeline = self.pipeline()?;
+        let http = |error: gantry_integrations::HttpError| SetupError::Http(error.into());
+        let mut all: Vec<Box<dyn Vendor>> = Vec::new();
+        if pipeline.github.is_some() {
+            let teller = GitHubTeller::new(self.settings.github_teller()?, self.secrets(), &pipeline);
+            all.extend(teller.map_err(http)?.map(|teller| Box::new(teller) as _));
+        }
+        Ok(Vendors { all, stages: pipeline.stages })
     }
 
     /// GitHub's compare API.

@@ -32,8 +32,10 @@ impl Secrets {
     pub const SLACK_SIGNING: &str = "local-world-signing-secret-5f1d";
     /// Signs GitHub's webhooks.
     pub const GITHUB_WEBHOOK: &str = "local-world-webhook-secret-9c02";
-    /// Opens GitHub's REST API.
+    /// Opens GitHub's REST API to read code.
     pub const GITHUB_TOKEN: &str = "ghp_local_world";
+    /// Opens it to write statuses and deployments.
+    pub const GITHUB_STATUS_TOKEN: &str = "ghs_local_world_statuses";
 }
 
 /// Somebody in the workspace who is no approver.
@@ -97,6 +99,7 @@ pub fn people(pipeline: &Pipeline, clock: Scale, post_rate: PostRate) -> People 
         default_branch: pipeline.source.branch.to_string(),
         webhook_secret: Secrets::GITHUB_WEBHOOK.to_owned(),
         api_token: Secrets::GITHUB_TOKEN.to_owned(),
+        status_token: Secrets::GITHUB_STATUS_TOKEN.to_owned(),
         clock,
     };
     People { slack, github }

@@ -264,6 +264,12 @@ async fn give_secrets(stack: &DeployedStack, client: &Client) -> Result<(), Worl
     for (key, value) in secrets {
         client.put_secret(output(stack, key)?, value).await?;
     }
+    // The stack has these only where the configuration asks for them.
+    for (key, value) in [("GitHubStatusTokenSecretArn", Secrets::GITHUB_STATUS_TOKEN)] {
+        if let Ok(arn) = output(stack, key) {
+            client.put_secret(arn, value).await?;
+        }
+    }
     Ok(())
 }
 

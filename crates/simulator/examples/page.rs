@@ -28,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
         default_branch: "main".to_owned(),
         webhook_secret: "not a secret".to_owned(),
         api_token: "not a token".to_owned(),
+        status_token: "ghs-status-secret".to_owned(),
         clock,
     })?;
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;

@@ -8,6 +8,7 @@ pub mod bus;
 pub mod clock;
 pub mod ecr;
 pub mod ecs;
+pub mod faults;
 pub mod front;
 pub mod github;
 pub mod images;

@@ -32,6 +32,7 @@ pub mod slack_interactions;
 pub mod start_deployments;
 pub mod start_task;
 pub mod sweep;
+pub mod tell_vendors;
 #[cfg(test)]
 mod testing;
 pub mod watch_executions;

@@ -4,14 +4,28 @@ use std::process::ExitCode;
 
 use gantry_steps::ports::PortError;
 use gantry_steps::send_notices::SendNotices;
+use gantry_steps::tell_vendors::TellVendors;
 
 fn main() -> ExitCode {
     gantry_lambda::event(
         "send-notices",
-        async |wiring| Ok((wiring.releases()?, wiring.chat()?, wiring.dead_letters()?, wiring.clock()?)),
+        async |wiring| {
+            let people = (wiring.chat()?, wiring.vendors()?, wiring.dead_letters()?);
+            Ok((wiring.releases()?, people, wiring.clock()?))
+        },
         gantry_lambda::grown_logs,
-        async |(outbox, chat, dead_letters, clock), input| {
-            SendNotices { outbox, chat, dead_letters, clock }.run(input).await;
+        async |(releases, (chat, vendors, dead_letters), clock), input| {
+            let (stages, vendors) = (&vendors.stages[..], vendors.all());
+            let vendors = TellVendors {
+                vendors,
+                stages,
+                desks: releases,
+                outbox: releases,
+                releases,
+                dead_letters,
+                clock,
+            };
+            SendNotices { outbox: releases, chat, dead_letters, clock, vendors }.run(input).await;
             Ok::<_, PortError>(())
         },
     )

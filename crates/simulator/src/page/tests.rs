@@ -62,6 +62,7 @@ async fn world() -> World {
         default_branch: "main".to_owned(),
         webhook_secret: "webhook-secret".to_owned(),
         api_token: "ghs-secret".to_owned(),
+        status_token: "ghs-status-secret".to_owned(),
         clock: Scale::REAL,
     })
     .unwrap();

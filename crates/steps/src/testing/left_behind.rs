@@ -33,8 +33,8 @@ impl FakeDeliver {
 
 #[async_trait]
 impl Deliver for FakeDeliver {
-    async fn deliver(&self, release: &ReleaseId) -> Result<(), PortError> {
-        self.0.lock().unwrap().push(release.clone());
+    async fn deliver(&self, releases: &[ReleaseId]) -> Result<(), PortError> {
+        self.0.lock().unwrap().extend_from_slice(releases);
         Ok(())
     }
 }
@@ -124,7 +124,8 @@ impl LeftBehind {
             moved: Vec::new(),
         };
         let notice = NewNotice::new(approval.asked_at, moved);
-        let new = NewApproval { approval: &approval, token: &token("approval"), notice: &notice, replaces: None };
+        let new =
+            NewApproval { approval: &approval, token: &token("approval"), notice: &notice, replaces: None };
         assert!(matches!(self.store.ask(&new).await, Ok(Asked::Now)));
         approval
     }

@@ -12,6 +12,7 @@ mod registry;
 pub(crate) mod road;
 mod stage;
 mod store;
+mod vendors;
 
 pub(crate) use clock::FakeClock;
 pub(crate) use executions::{FakeExecutions, FakeTokens};
@@ -23,3 +24,4 @@ pub(crate) use registry::FakeRegistry;
 pub(crate) use road::Road;
 pub(crate) use stage::{FakeStage, Fate, REGISTRY, TAKES};
 pub(crate) use store::MemoryStore;
+pub(crate) use vendors::FakeVendor;
