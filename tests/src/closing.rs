@@ -192,6 +192,7 @@ impl Story {
             Secrets::GITHUB_WEBHOOK,
             Secrets::GITHUB_TOKEN,
             Secrets::GITHUB_STATUS_TOKEN,
+            Secrets::MONDAY_TOKEN,
         ];
         let mut tokens = self.tokens().await?;
         tokens.extend(locked(&self.looked).tokens.iter().cloned());
@@ -199,6 +200,7 @@ impl Story {
         let world = &self.world.simulation;
         told.push(("Slack".to_owned(), world.slack.snapshot().to_string()));
         told.push(("GitHub".to_owned(), world.github.snapshot().to_string()));
+        told.push(("Monday".to_owned(), world.monday.snapshot().to_string()));
         told.push(("the page".to_owned(), world.views.snapshot().to_string()));
         for row in self.rows("ReleasesTable").await? {
             told.push(("the table of releases".to_owned(), serde_json::to_string(&row)?));

@@ -18,6 +18,8 @@
 //! | `GANTRY_GITHUB_TOKEN_SECRET` | ARN of the token's secret | asks without a token |
 //! | `GANTRY_GITHUB_STATUS_TOKEN_SECRET` | ARN of the secret of the token that tells GitHub | none |
 //! | `GANTRY_GITHUB_BASE_URL` | GitHub's REST API | `https://api.github.com` |
+//! | `GANTRY_MONDAY_TOKEN_SECRET` | ARN of the secret of Monday's token | none |
+//! | `GANTRY_MONDAY_BASE_URL` | Monday's GraphQL API | `https://api.monday.com/v2` |
 //! | `GANTRY_CLOCK_ORIGIN`, `GANTRY_CLOCK_FACTOR` | the local world's clock | real time |
 //! | `GANTRY_LOG` | which log lines are written | `warn,lambda_runtime::layers::panic=off,gantry=info` |
 //! | `LAMBDA_TASK_ROOT` | folder of `gantry.json`; set by Lambda | `.` |

@@ -11,6 +11,7 @@ use gantry_aws::{
 use gantry_domain::pipeline::{Pipeline, Stage};
 use gantry_integrations::github::{GitHubClient, GitHubTeller};
 use gantry_integrations::http_probe::ReqwestProbe;
+use gantry_integrations::monday::MondayTeller;
 use gantry_integrations::slack::SlackClient;
 use gantry_steps::ports::Vendor;
 
@@ -141,6 +142,10 @@ impl Wiring {
         let mut all: Vec<Box<dyn Vendor>> = Vec::new();
         if pipeline.github.is_some() {
             let teller = GitHubTeller::new(self.settings.github_teller()?, self.secrets(), &pipeline);
+            all.extend(teller.map_err(http)?.map(|teller| Box::new(teller) as _));
+        }
+        if pipeline.monday.is_some() {
+            let teller = MondayTeller::new(self.settings.monday_teller()?, self.secrets(), &pipeline);
             all.extend(teller.map_err(http)?.map(|teller| Box::new(teller) as _));
         }
         Ok(Vendors { all, stages: pipeline.stages })

@@ -14,6 +14,7 @@ pub mod github;
 pub mod images;
 pub mod journal;
 pub mod logs;
+pub mod monday;
 pub mod outbound;
 pub mod page;
 pub mod services_http;
