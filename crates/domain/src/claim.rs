@@ -12,12 +12,21 @@ use crate::verified::{History, carried};
 /// What an execution was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
+    /// Something new.
+    Release(WantedRelease),
+    /// What was verified before.
+    Rollback(WantedRollback),
+    /// What a release had changed when its execution died, put back.
+    PutBack(WantedPutBack),
+}
+
+/// What a release is to bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WantedRelease {
     /// A commit, with whatever was built from it.
     Commit(CommitPrefix),
     /// Components, each by a tag that names its commit. Never empty.
     Components(BTreeMap<ComponentName, Tag>),
-    /// What was verified before.
-    Rollback(WantedRollback),
 }
 
 /// A rollback that a person asks for.
@@ -31,10 +40,19 @@ pub struct WantedRollback {
     pub to: Option<ReleaseId>,
 }
 
+/// A release that died while it was changing a stage, to be ended by putting the stage back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedPutBack {
+    /// Where it died.
+    pub stage: StageName,
+    /// The release.
+    pub release: ReleaseId,
+}
+
 /// Why an execution's input is not accepted: what was wrong, and what is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    r#"{problem}; accepted is {{"commit": "<7 to 40 digits>"}} or {{"components": {{"<component>": "sha-<commit>"}}}} or {{"rollback": {{"stage": "<stage>", "components": ["<component>"], "to": "<release>"}}}} (the last two may be left out), with stages {stages} and components {components}"#
+    r#"{problem}; accepted is {{"commit": "<7 to 40 digits>"}} or {{"components": {{"<component>": "sha-<commit>"}}}} or {{"rollback": {{"stage": "<stage>", "components": ["<component>"], "to": "<release>"}}}} (the last two may be left out) or {{"rollback": {{"stage": "<stage>", "release": "<release that died there>"}}}}, with stages {stages} and components {components}"#
 )]
 pub struct InputError {
     problem: String,
@@ -42,7 +60,7 @@ pub struct InputError {
     components: String,
 }
 
-/// Reads an execution's input. Anything but the three accepted forms is refused, naming the field.
+/// Reads an execution's input. Anything but the accepted forms is refused, naming the field.
 pub fn parse(pipeline: &Pipeline, input: &Value) -> Result<Wanted, InputError> {
     let refuse = |problem: String| InputError {
         problem,
@@ -60,18 +78,19 @@ pub fn parse(pipeline: &Pipeline, input: &Value) -> Result<Wanted, InputError> {
         if fields.len() > 1 {
             return Err(refuse("field \"rollback\" excludes the others".to_owned()));
         }
-        return parse_rollback(pipeline, rollback).map(Wanted::Rollback).map_err(refuse);
+        return parse_rollback(pipeline, rollback).map_err(refuse);
     }
     match (fields.get("commit"), fields.get("components")) {
         (Some(_), Some(_)) => {
             Err(refuse("fields \"commit\" and \"components\" exclude each other".to_owned()))
         }
         (Some(Value::String(commit)), None) => CommitPrefix::new(commit)
-            .map(Wanted::Commit)
+            .map(|commit| Wanted::Release(WantedRelease::Commit(commit)))
             .map_err(|error| refuse(format!("field \"commit\": {error}"))),
         (Some(other), None) => Err(refuse(format!("field \"commit\" is {}, not a string", kind(other)))),
         (None, Some(Value::Object(components))) => {
-            parse_components(pipeline, components).map(Wanted::Components).map_err(refuse)
+            let components = parse_components(pipeline, components).map_err(refuse)?;
+            Ok(Wanted::Release(WantedRelease::Components(components)))
         }
         (None, Some(other)) => Err(refuse(format!("field \"components\" is {}, not an object", kind(other)))),
         (None, None) => Err(refuse("the input says nothing".to_owned())),
@@ -103,11 +122,11 @@ fn parse_components(
         .collect()
 }
 
-fn parse_rollback(pipeline: &Pipeline, value: &Value) -> Result<WantedRollback, String> {
+fn parse_rollback(pipeline: &Pipeline, value: &Value) -> Result<Wanted, String> {
     let Value::Object(fields) = value else {
         return Err(format!("field \"rollback\" is {}, not an object", kind(value)));
     };
-    let known = ["stage", "components", "to"];
+    let known = ["stage", "components", "to", "release"];
     if let Some(field) = fields.keys().find(|field| !known.contains(&field.as_str())) {
         return Err(format!("field \"rollback\": field {} is unknown", shown(field)));
     }
@@ -120,15 +139,27 @@ fn parse_rollback(pipeline: &Pipeline, value: &Value) -> Result<WantedRollback, 
         Some(other) => return Err(format!("field \"rollback.stage\" is {}, not a string", kind(other))),
         None => return Err("field \"rollback.stage\" is missing".to_owned()),
     };
-    let to = match fields.get("to") {
-        None => None,
-        Some(Value::String(release)) => {
-            Some(ReleaseId::new(release).map_err(|error| format!("field \"rollback.to\": {error}"))?)
+    let stage = stage.name.clone();
+    if let Some(release) = release_in(fields, "release")? {
+        if fields.len() > 2 {
+            return Err("field \"rollback.release\" excludes \"components\" and \"to\"".to_owned());
         }
-        Some(other) => return Err(format!("field \"rollback.to\" is {}, not a string", kind(other))),
-    };
+        return Ok(Wanted::PutBack(WantedPutBack { stage, release }));
+    }
+    let to = release_in(fields, "to")?;
     let components = rollback_components(pipeline, fields.get("components"))?;
-    Ok(WantedRollback { stage: stage.name.clone(), components, to })
+    Ok(Wanted::Rollback(WantedRollback { stage, components, to }))
+}
+
+fn release_in(fields: &Map<String, Value>, field: &str) -> Result<Option<ReleaseId>, String> {
+    match fields.get(field) {
+        None => Ok(None),
+        Some(Value::String(release)) => {
+            let release = ReleaseId::new(release);
+            release.map(Some).map_err(|error| format!("field \"rollback.{field}\": {error}"))
+        }
+        Some(other) => Err(format!("field \"rollback.{field}\" is {}, not a string", kind(other))),
+    }
 }
 
 fn rollback_components(pipeline: &Pipeline, value: Option<&Value>) -> Result<Vec<ComponentName>, String> {
@@ -246,16 +277,16 @@ mod tests {
     use crate::testing::exchange;
 
     #[test]
-    fn the_two_accepted_forms_are_read() {
+    fn both_forms_of_a_release_are_read() {
         assert_eq!(
             parse(&exchange(), &json!({"commit": "4f2a9c1"})),
-            Ok(Wanted::Commit(CommitPrefix::new("4f2a9c1").unwrap()))
+            Ok(Wanted::Release(WantedRelease::Commit(CommitPrefix::new("4f2a9c1").unwrap())))
         );
         let components =
             BTreeMap::from([(ComponentName::new("backend").unwrap(), Tag::new("sha-4f2a9c1").unwrap())]);
         assert_eq!(
             parse(&exchange(), &json!({"components": {"backend": "sha-4f2a9c1"}})),
-            Ok(Wanted::Components(components))
+            Ok(Wanted::Release(WantedRelease::Components(components)))
         );
     }
 
@@ -281,6 +312,16 @@ mod tests {
     }
 
     #[test]
+    fn a_release_that_died_is_named_with_its_stage() {
+        let wanted = WantedPutBack {
+            stage: StageName::new("production").unwrap(),
+            release: ReleaseId::new("exchange-a-1").unwrap(),
+        };
+        let input = json!({"rollback": {"stage": "production", "release": "exchange-a-1"}});
+        assert_eq!(parse(&exchange(), &input), Ok(Wanted::PutBack(wanted)));
+    }
+
+    #[test]
     fn any_other_input_is_refused_with_what_was_wrong_and_what_is_accepted() {
         let cases = [
             (json!(null), "the input is null, not an object"),
@@ -300,6 +341,11 @@ mod tests {
             (json!({"rollback": {}}), "field \"rollback.stage\" is missing"),
             (json!({"rollback": {"stage": "moon"}}), "there is no stage \"moon\""),
             (json!({"rollback": {"stage": "production", "to": 3}}), "field \"rollback.to\" is a number"),
+            (json!({"rollback": {"stage": "production", "release": []}}), "\"rollback.release\" is an array"),
+            (
+                json!({"rollback": {"stage": "production", "release": "exchange-a-1", "to": "exchange-b-1"}}),
+                "field \"rollback.release\" excludes",
+            ),
             (json!({"rollback": {"stage": "production", "components": []}}), "names none"),
             (
                 json!({"rollback": {"stage": "production", "components": ["x"]}}),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::end::End;
-use crate::names::{ExecutionArn, ReleaseId, StageName, TaskArn};
+use crate::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 
 /// A lock that somebody has. A free lock has no row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Lock {
     pub release: ReleaseId,
     /// The execution that carries out the plan. `None`: nothing has been written in the stage.
     pub rollout: Option<ExecutionArn>,
+    /// The plan that it carries out.
+    pub plan: Option<PlanHash>,
     /// Tasks that were started.
     pub tasks: Vec<TaskArn>,
     /// Since when, in world time.
@@ -105,6 +107,7 @@ mod tests {
             owner: execution("one"),
             release: ReleaseId::new("exchange-4f2a9c1-1").unwrap(),
             rollout: None,
+            plan: None,
             tasks: Vec::new(),
             acquired_at: Timestamp::UNIX_EPOCH,
             kept: None,

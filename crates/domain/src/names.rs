@@ -277,6 +277,14 @@ name!(
     "arn:aws:states:<region>:<account>:execution:<machine>:<name>",
     |text| is_arn(text, "states", "execution:")
 );
+impl ExecutionArn {
+    /// Another execution of the same state machine, by its name.
+    pub fn sibling(&self, name: &str) -> Result<Self, NameError> {
+        let machine = self.as_str().rsplit_once(':').map_or("", |(machine, _)| machine);
+        Self::new(format!("{machine}:{name}"))
+    }
+}
+
 name!(
     /// A revision of a task definition.
     TaskDefinitionArn,
@@ -427,6 +435,8 @@ mod tests {
             format!("arn:aws:states:us-west-2:111122223333:execution:gantry-exchange-release:{name}")
         };
         assert!(ExecutionArn::new(arn("Rückkehr")).is_ok());
+        let sibling = ExecutionArn::new(arn("exchange-a-1")).unwrap().sibling("exchange-a-1-put-back");
+        assert_eq!(sibling.unwrap().as_str(), arn("exchange-a-1-put-back"));
         for name in ["a b", "a\u{7}", "a\u{202e}b", "<!channel>"] {
             assert!(ExecutionArn::new(arn(name)).is_err(), "{name:?}");
         }

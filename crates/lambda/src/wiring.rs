@@ -13,7 +13,8 @@ use gantry_integrations::github::{GitHubClient, GitHubTeller};
 use gantry_integrations::http_probe::ReqwestProbe;
 use gantry_integrations::monday::MondayTeller;
 use gantry_integrations::slack::SlackClient;
-use gantry_steps::ports::Vendor;
+use gantry_steps::ports::{Clock, DeadLetters, Vendor};
+use gantry_steps::tell_vendors::TellVendors;
 
 use crate::clock::WorldClock;
 use crate::configuration;
@@ -21,17 +22,29 @@ use crate::diagnostic::SetupError;
 use crate::mask::{Mask, MaskedSecrets};
 use crate::settings::Settings;
 
-/// Vendors, and the stages they are told of.
+/// Vendors that are told, and the stages they are told of.
 pub struct Vendors {
     all: Vec<Box<dyn Vendor>>,
-    /// The pipeline's stages, in order.
-    pub stages: Vec<Stage>,
+    stages: Vec<Stage>,
 }
 
 impl Vendors {
-    /// All that are configured.
-    pub fn all(&self) -> Vec<&dyn Vendor> {
-        self.all.iter().map(|vendor| &**vendor).collect()
+    /// The step that tells them, over these ports.
+    pub fn tell<'a>(
+        &'a self,
+        releases: &'a ReleasesTable,
+        dead_letters: &'a dyn DeadLetters,
+        clock: &'a dyn Clock,
+    ) -> TellVendors<'a> {
+        TellVendors {
+            vendors: self.all.iter().map(|vendor| &**vendor).collect(),
+            stages: &self.stages,
+            desks: releases,
+            outbox: releases,
+            releases,
+            dead_letters,
+            clock,
+        }
     }
 }
 

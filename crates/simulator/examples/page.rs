@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
         columns: vec![],
         token: "monday-secret".to_owned(),
         budget: 5_000_000,
-        clock: clock,
+        clock,
     });
     let page = page::router(Sources { views, slack: slack.clone(), github: github.clone(), monday, clock })?;
     let answers = Router::new().route("/interactions", routing::post(interact)).with_state(gantry.clone());

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::StepError;
 use crate::pass_lock::PassLock;
-use crate::ports::store::{Locks, NewNotice, Releases, Resumer, Taken};
+use crate::ports::store::{Fenced, Locks, NewNotice, Releases, Resumer, Taken};
 use crate::ports::{Clock, PortError, TaskToken, TaskTokens};
 use crate::resume::resume;
 
@@ -83,11 +83,14 @@ impl AcquireLock<'_> {
             owner: input.execution.clone(),
             release: input.release.clone(),
             rollout: None,
+            plan: None,
             tasks: Vec::new(),
             acquired_at: self.clock.now(),
             kept: None,
         };
-        if let Taken::Held(held) = self.locks.take(&lock, &input.token).await? {
+        if let Taken::Held(held) = self.locks.take(&lock, &input.token).await?
+            && !self.takes_over(input, &held).await?
+        {
             return Ok(Came::Held(held));
         }
         match self.hold(input).await? {
@@ -104,6 +107,20 @@ impl AcquireLock<'_> {
         let Self { locks, releases, tokens, clock } = *self;
         PassLock { locks, releases, tokens, clock }.answer_or_leave(&input.stage).await?;
         Ok(Came::In)
+    }
+
+    /// An execution that goes on with a release has what the one before it had: not only the lock, also what is noted there
+    /// of the rollout that died with it.
+    async fn takes_over(&self, input: &AcquireLockInput, held: &Lock) -> Result<bool, PortError> {
+        if held.release != input.release {
+            return Ok(false);
+        }
+        let stored = self.releases.find(&input.release).await?;
+        if stored.is_none_or(|stored| stored.execution != input.execution) {
+            return Ok(false);
+        }
+        let taken = self.locks.take_over(&input.stage, &held.owner, &input.execution, &input.token).await?;
+        Ok(taken == Fenced::Written)
     }
 
     /// The stage's hold, and whether it lets this release in.

@@ -9,11 +9,14 @@ use gantry_domain::lock::OwnerEnd;
 use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
 use gantry_domain::pipeline::Pipeline;
 use gantry_domain::record::EndInWords;
+use serde_json::json;
 
 use crate::decide::Decide;
 use crate::pass_lock::PassLock;
-use crate::ports::store::{Approvals, Locks, Releases, StoredLock};
-use crate::ports::{Clock, ExecutionState, Executions, PortError, StopExecutions, TaskTokens};
+use crate::ports::store::{Approvals, Locks, Plans, Releases, StoredLock};
+use crate::ports::{
+    Clock, ExecutionState, Executions, PortError, StartRelease, Started, StopExecutions, TaskTokens,
+};
 use crate::record_end::RecordEnd;
 
 /// Why a rollout is stopped, as the console shows it.
@@ -26,12 +29,16 @@ pub struct Aftermath<'a> {
     pub pipeline: &'a Pipeline,
     /// Releases and their logs.
     pub releases: &'a dyn Releases,
+    /// What a dead release's rollout carried out.
+    pub plans: &'a dyn Plans,
     /// Questions and decisions.
     pub approvals: &'a dyn Approvals,
     /// The locks and their queues.
     pub locks: &'a dyn Locks,
     /// How executions are doing.
     pub executions: &'a dyn Executions,
+    /// Starts what puts a stage back.
+    pub start: &'a dyn StartRelease,
     /// Stops the rollout that a dead release left running.
     pub stop: &'a dyn StopExecutions,
     /// The waiting states.
@@ -42,8 +49,9 @@ pub struct Aftermath<'a> {
 
 impl Aftermath<'_> {
     /// Everything that this execution left behind, given how it ended: its rollout is stopped, its questions are closed,
-    /// its release ends with its one final notice, it leaves the queues, and its locks are passed on or kept. An execution
-    /// that recorded its end has left nothing, and nothing is changed.
+    /// its release ends with its one final notice, it leaves the queues, and its locks are passed on or kept. A release
+    /// that was changing a stage is not ended here, but by another execution that takes it over and puts the stage back.
+    /// An execution that recorded its end has left nothing, and nothing is changed.
     pub async fn of(&self, execution: &ExecutionArn, how: ExecutionState) -> Result<(), PortError> {
         if how.is_running() {
             return Ok(());
@@ -98,43 +106,84 @@ impl Aftermath<'_> {
         release: &ReleaseId,
         how: ExecutionState,
     ) -> Result<(), PortError> {
-        match self.begun_by(execution).await? {
+        match self.begun_by(release).await? {
             None => {
                 let words = EndInWords {
                     end: End::FailedClean,
-                    reason: format!("{} No stage was being changed.", sentence(how)),
+                    reason: format!("{} No stage was being changed.", how.in_words()),
                     next: Some("Start the commit again if it is still wanted.".to_owned()),
                 };
                 self.record_end().conclude(execution, release, None, words).await?;
                 Ok(())
             }
-            Some(stage) => self.end_in_the_middle(execution, release, &stage, how).await,
+            Some(stored) if self.is_put_back(release, &stored).await? => Ok(()),
+            Some(stored) => self.end_in_the_middle(execution, release, &stored, how).await,
         }
     }
 
-    /// The one place that decides about a stage that was being changed when the release died.
+    /// Starts the execution that puts back what the release had changed, and gives it its end. `false`: there is none, or
+    /// it has died as well. A rollback is never rolled back: neither one that a person asked for, nor the release's own,
+    /// nor that of the execution that took it over.
+    async fn is_put_back(&self, release: &ReleaseId, held: &StoredLock) -> Result<bool, PortError> {
+        let stored = self.releases.find(release).await?;
+        let brings = stored.is_some_and(|stored| {
+            stored.release.undoes.is_none() && stored.execution == stored.release.execution
+        });
+        let plan = match &held.lock.plan {
+            Some(hash) => self.plans.get(hash).await?,
+            None => None,
+        };
+        if !brings || !plan.is_some_and(|plan| plan.terms.kind.is_release()) {
+            return Ok(false);
+        }
+        let stage = &held.lock.stage;
+        let name = format!("{release}-put-back");
+        let input = json!({ "rollback": { "stage": stage, "release": release } });
+        let started = match self.start.start(&name, &input).await {
+            Err(error @ PortError::Denied { .. }) => {
+                tracing::error!(%release, %stage, %error, "nothing may be started to put the stage back");
+                return Ok(false);
+            }
+            started => started?,
+        };
+        if started == Started::Now {
+            tracing::warn!(%release, %stage, "an execution was started to put the stage back");
+            return Ok(true);
+        }
+        let Ok(successor) = held.lock.owner.sibling(&name) else { return Ok(false) };
+        // One that was started a moment ago may not be known yet.
+        let state = self.executions.state(&successor).await?;
+        Ok(matches!(state, ExecutionState::Running | ExecutionState::Gone))
+    }
+
+    /// A release that died while it was changing a stage, and that nothing puts back.
     async fn end_in_the_middle(
         &self,
         execution: &ExecutionArn,
         release: &ReleaseId,
-        stage: &StageName,
+        held: &StoredLock,
         how: ExecutionState,
     ) -> Result<(), PortError> {
+        let stage = &held.lock.stage;
         let words = EndInWords {
             end: End::FailedDirty,
-            reason: format!("{} It was changing {stage}.", sentence(how)),
+            reason: format!("{} It was changing {stage}.", how.in_words()),
             next: Some(format!("Look at {stage}. Its lock is kept until a person has made sure of it.")),
         };
-        self.record_end().conclude(execution, release, Some(stage), words).await?;
-        Ok(())
+        let recorded = self.record_end().conclude(execution, release, Some(stage), words).await?;
+        // Still the first one's, if who took the release over died before it took the lock over too.
+        let ended = OwnerEnd::Recorded(recorded.end, &recorded.reason);
+        self.record_end().settle_lock(stage, &held.lock.owner, ended).await
     }
 
-    /// The stage this execution has the lock of and has begun to change.
-    async fn begun_by(&self, execution: &ExecutionArn) -> Result<Option<StageName>, PortError> {
+    /// The lock of the stage that the release has begun to change.
+    async fn begun_by(&self, release: &ReleaseId) -> Result<Option<StoredLock>, PortError> {
         for stage in &self.pipeline.stages {
-            let stored = self.held(&stage.name, execution).await?;
-            if stored.is_some_and(|stored| stored.lock.rollout.is_some()) {
-                return Ok(Some(stage.name.clone()));
+            let stored = self.locks.read(&stage.name).await?;
+            let begun =
+                |stored: &StoredLock| stored.lock.release == *release && stored.lock.rollout.is_some();
+            if let Some(stored) = stored.filter(begun) {
+                return Ok(Some(stored));
             }
         }
         Ok(None)
@@ -148,6 +197,10 @@ impl Aftermath<'_> {
         }
         if let Some(stored) = self.held(stage, execution).await? {
             let release = self.releases.find(&stored.lock.release).await?;
+            if release.as_ref().is_some_and(|release| release.ended.is_none()) {
+                // Another execution goes on with the release: it needs what is noted in the lock.
+                return Ok(());
+            }
             let ended = release.and_then(|release| release.ended);
             let ended =
                 ended.as_ref().map_or(OwnerEnd::Died, |(end, reason)| OwnerEnd::Recorded(*end, reason));
@@ -172,17 +225,5 @@ impl Aftermath<'_> {
     fn record_end(&self) -> RecordEnd<'_> {
         let Self { pipeline, releases, locks, tokens, clock, .. } = *self;
         RecordEnd { pipeline, releases, locks, tokens, clock }
-    }
-}
-
-/// How it ended, for people.
-fn sentence(how: ExecutionState) -> &'static str {
-    match how {
-        ExecutionState::Running => "Its execution goes on.",
-        ExecutionState::Succeeded => "Its execution ended without recording an end.",
-        ExecutionState::Failed => "Its execution died of an error it could not handle.",
-        ExecutionState::TimedOut => "Its execution took longer than it may.",
-        ExecutionState::Aborted => "Its execution was stopped by a person.",
-        ExecutionState::Gone => "Its execution is not known to Step Functions any more.",
     }
 }

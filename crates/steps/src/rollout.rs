@@ -140,8 +140,8 @@ pub(crate) struct Fence<'a> {
 
 impl Fence<'_> {
     /// Notes the rollout in the lock's row, which fails unless the row names the owner.
-    pub(crate) async fn enter(&self, rollout: &ExecutionArn) -> Result<(), RolloutError> {
-        self.held(self.locks.record_rollout(self.stage, self.owner, rollout).await?)
+    pub(crate) async fn enter(&self, rollout: &ExecutionArn, plan: &PlanHash) -> Result<(), RolloutError> {
+        self.held(self.locks.record_rollout(self.stage, self.owner, rollout, plan).await?)
     }
 
     /// Is the lock still the owner's? Asked just before each write: ECS itself cannot be fenced (T9).

@@ -82,7 +82,7 @@ impl StartDeployments<'_> {
         let (plan, names) = address.load(self.plans, "a wave", wave_services).await?;
         let wave = planned(&plan, &names)?;
         let fence = Fence { locks: self.locks, stage: &input.stage, owner: &input.release_execution };
-        fence.enter(&input.execution).await?;
+        fence.enter(&input.execution, &input.plan_hash).await?;
 
         let derivation = Derivation {
             observe: self.observe,

@@ -66,7 +66,7 @@ impl StartTask<'_> {
         };
         let (plan, task) = address.load(self.plans, "a task", planned_task).await?;
         let fence = Fence { locks: self.locks, stage: &input.stage, owner: &input.release_execution };
-        fence.enter(&input.execution).await?;
+        fence.enter(&input.execution, &input.plan_hash).await?;
 
         let derivation = Derivation {
             observe: self.observe,

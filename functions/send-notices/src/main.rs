@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use gantry_steps::ports::PortError;
 use gantry_steps::send_notices::SendNotices;
-use gantry_steps::tell_vendors::TellVendors;
 
 fn main() -> ExitCode {
     gantry_lambda::event(
@@ -15,16 +14,7 @@ fn main() -> ExitCode {
         },
         gantry_lambda::grown_logs,
         async |(releases, (chat, vendors, dead_letters), clock), input| {
-            let (stages, vendors) = (&vendors.stages[..], vendors.all());
-            let vendors = TellVendors {
-                vendors,
-                stages,
-                desks: releases,
-                outbox: releases,
-                releases,
-                dead_letters,
-                clock,
-            };
+            let vendors = vendors.tell(releases, dead_letters, clock);
             SendNotices { outbox: releases, chat, dead_letters, clock, vendors }.run(input).await;
             Ok::<_, PortError>(())
         },

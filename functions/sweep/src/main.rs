@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use gantry_steps::aftermath::Aftermath;
 use gantry_steps::send_notices::SendNotices;
 use gantry_steps::sweep::Sweep;
-use gantry_steps::tell_vendors::TellVendors;
 
 fn main() -> ExitCode {
     gantry_lambda::event(
@@ -13,28 +12,28 @@ fn main() -> ExitCode {
         async |wiring| {
             let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
             let people = (wiring.chat()?, wiring.vendors()?, wiring.dead_letters()?);
-            Ok((wiring.pipeline()?, tables, wiring.executions(), wiring.tokens(), people, wiring.clock()?))
+            Ok((
+                wiring.pipeline()?,
+                tables,
+                (wiring.executions(), wiring.start()?),
+                wiring.tokens(),
+                people,
+                wiring.clock()?,
+            ))
         },
         gantry_lambda::tick,
-        async |(pipeline, tables, executions, tokens, (chat, vendors, dead_letters), clock), ()| {
+        async |(pipeline, tables, (executions, start), tokens, (chat, vendors, dead_letters), clock), ()| {
             let (releases, approvals, locks) = tables;
-            let (stages, vendors) = (&vendors.stages[..], vendors.all());
-            let vendors = TellVendors {
-                vendors,
-                stages,
-                desks: releases,
-                outbox: releases,
-                releases,
-                dead_letters,
-                clock,
-            };
+            let vendors = vendors.tell(releases, dead_letters, clock);
             let deliver = &SendNotices { outbox: releases, chat, dead_letters, clock, vendors };
             let aftermath = Aftermath {
                 pipeline,
                 releases,
+                plans: releases,
                 approvals,
                 locks,
                 executions,
+                start,
                 stop: executions,
                 tokens,
                 clock,

@@ -10,16 +10,24 @@ fn main() -> ExitCode {
         "watch-executions",
         async |wiring| {
             let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
-            Ok((wiring.pipeline()?, tables, wiring.executions(), wiring.tokens(), wiring.clock()?))
+            Ok((
+                wiring.pipeline()?,
+                tables,
+                (wiring.executions(), wiring.start()?),
+                wiring.tokens(),
+                wiring.clock()?,
+            ))
         },
         gantry_lambda::execution_ended,
-        async |(pipeline, (releases, approvals, locks), executions, tokens, clock), input| {
+        async |(pipeline, (releases, approvals, locks), (executions, start), tokens, clock), input| {
             let aftermath = Aftermath {
                 pipeline,
                 releases,
+                plans: releases,
                 approvals,
                 locks,
                 executions,
+                start,
                 stop: executions,
                 tokens,
                 clock,

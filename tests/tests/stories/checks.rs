@@ -2,17 +2,11 @@
 
 use anyhow::Result;
 use gantry_simulator::ecr::PushedImage;
-use gantry_tests::{Change, Story, WorldOptions, quick, tell};
+use gantry_tests::{Change, Story, quick, tell, with};
 
 const BACKUP: &str =
     "[components.backup]\nservice = \"web\"\ncommand = [\"bin/rails\", \"db:backup\"]\ntimeout = \"30m\"\n";
 const MIGRATION: &str = "[components.migration]\nservice = \"web\"\ncommand = [\"bin/rails\", \"db:migrate\"]\ntimeout = \"30m\"\n";
-
-/// The Exchange with other words in its configuration.
-fn with(replacements: &[(&str, &str)]) -> WorldOptions {
-    let replacements = replacements.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
-    WorldOptions { replacements: replacements.collect(), ..quick() }
-}
 
 fn failing(components: [&str; 1]) -> Change {
     Change { labels: Story::failing_tasks(3), ..Change::of(components) }
@@ -24,7 +18,19 @@ fn a_backup_that_fails_ends_the_release_before_anything_is_written() -> Result<(
         let work = story.a_developer_delivers(failing(["backend"])).await?;
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("FailedClean"));
-        insta::assert_snapshot!(story.slack_says(), @"");
+        insta::assert_snapshot!(story.slack_says(), @"
+        message: ⚠️ *Release `exchange-c1-1` failed in preproduction: nothing was changed there*
+                 backend-backup failed: Essential container in task exited; container web: exit code 3
+                 *What it holds*
+                 • *backend* `c1` · new
+                 • *client* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
+                 • *engine* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 How it went is told in this thread.
+          reply: ⚠️ *Release `exchange-c1-1` failed in preproduction: nothing was changed there*
+                 backend-backup failed: Essential container in task exited; container web: exit code 3
+        ");
         assert!(!story.aws_was_asked().contains(" updates "));
         assert_eq!(story.verified("preproduction").await?, "");
         Ok(())
@@ -37,7 +43,29 @@ fn a_migration_that_fails_stops_the_rollout_and_nothing_needs_to_go_back() -> Re
         let work = story.a_developer_delivers(failing(["backend"])).await?;
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"));
-        insta::assert_snapshot!(story.slack_says(), @"");
+        insta::assert_snapshot!(story.slack_says(), @"
+        message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction: what ran before runs again, verified*
+                 backend-migration failed: Essential container in task exited; container web: exit code 3
+                 *What it holds*
+                 • *backend* `c1` · new
+                 • *client* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
+                 • *engine* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 How it went is told in this thread.
+        message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction*
+                 backend-migration failed: Essential container in task exited; container web: exit code 3
+                 *What runs in preproduction now*
+                 • *web* runs `c0` · was not touched
+                 • *sidekiq* runs `c0` · was not touched
+                 • *clockwork* runs `c0` · was not touched
+                 • *kafka-consumer* runs `c0` · was not touched
+                 • *exchange-client-web* runs `c0` · was not touched
+                 • *exchange-engine-app* runs `c0` · was not touched
+                 *Next:* Push a repair. preproduction holds: it lets in a release of a newer commit, and nothing else.
+          reply: ⏪ *Release `exchange-c1-1` was rolled back in preproduction: what ran before runs again, verified*
+                 backend-migration failed: Essential container in task exited; container web: exit code 3
+        ");
         assert!(!story.aws_was_asked().contains(" updates "));
         Ok(())
     })
@@ -49,8 +77,48 @@ fn an_acceptance_run_that_fails_keeps_the_release_from_production() -> Result<()
         let work = story.a_developer_delivers(failing(["backend"])).await?;
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"));
-        insta::assert_snapshot!(story.slack_says(), @"");
-        insta::assert_snapshot!(story.aws_was_asked(), @"");
+        insta::assert_snapshot!(story.slack_says(), @"
+        message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction: what ran before runs again, verified*
+                 acceptance failed: Essential container in task exited; container web: exit code 3
+                 *What it holds*
+                 • *backend* `c1` · new
+                 • *client* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
+                 • *engine* `c0` · _not touched by this commit: what preproduction ran when Gantry first looked, never verified by Gantry_
+                 *1 commit*
+                 • `c1` Improve backend _by_ Dana Brooks
+                 How it went is told in this thread.
+        message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction*
+                 acceptance failed: Essential container in task exited; container web: exit code 3
+                 *What runs in preproduction now*
+                 • *web* runs `c0` · put back
+                 • *sidekiq* runs `c0` · put back
+                 • *clockwork* runs `c0` · put back
+                 • *kafka-consumer* runs `c0` · put back
+                 • *exchange-client-web* runs `c0` · was not touched
+                 • *exchange-engine-app* runs `c0` · was not touched
+                 *Next:* Push a repair. preproduction holds: it lets in a release of a newer commit, and nothing else.
+          reply: ⏪ *Release `exchange-c1-1` was rolled back in preproduction: what ran before runs again, verified*
+                 acceptance failed: Essential container in task exited; container web: exit code 3
+        ");
+        insta::assert_snapshot!(story.aws_was_asked(), @"
+        preproduction registers exchange-preprod2-web with backend@c1
+        preproduction updates web to exchange-preprod2-web:2
+        preproduction registers exchange-preprod2-sidekiq with backend@c1
+        preproduction updates sidekiq to exchange-preprod2-sidekiq:2
+        preproduction registers exchange-preprod2-clockwork with backend@c1
+        preproduction updates clockwork to exchange-preprod2-clockwork:2
+        preproduction registers exchange-preprod2-kafka-consumer with backend@c1
+        preproduction updates kafka-consumer to exchange-preprod2-kafka-consumer:2
+        preproduction runs exchange-preprod2-web:2: bin/acceptance --suite full
+        preproduction registers exchange-preprod2-kafka-consumer with backend@c0
+        preproduction updates kafka-consumer to exchange-preprod2-kafka-consumer:3
+        preproduction registers exchange-preprod2-clockwork with backend@c0
+        preproduction updates clockwork to exchange-preprod2-clockwork:3
+        preproduction registers exchange-preprod2-sidekiq with backend@c0
+        preproduction updates sidekiq to exchange-preprod2-sidekiq:3
+        preproduction registers exchange-preprod2-web with backend@c0
+        preproduction updates web to exchange-preprod2-web:3
+        ");
         let rows = story.verified("preproduction").await?;
         assert!(
             rows.lines().count() == 4 && rows.lines().all(|row| row.ends_with("(rolled back)")),
@@ -72,7 +140,7 @@ fn a_version_that_is_not_the_one_released_fails_the_stage() -> Result<()> {
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"));
         let reason = story.name(&road.reason.unwrap_or_default());
-        insta::assert_snapshot!(reason, @"");
+        insta::assert_snapshot!(reason, @r#"check client-health failed after 2 answers: at /commit it says "ffffffffffffffffffffffffffffffffffffffff", not c1"#);
         let told = story.slack_says();
         assert!(told.contains("was rolled back in preproduction"), "{told}");
         Ok(())
@@ -92,7 +160,7 @@ fn an_answer_that_takes_too_long_fails_the_stage() -> Result<()> {
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"));
         let reason = road.reason.unwrap_or_default();
-        assert!(reason.contains("more than 200 ms"), "{reason}");
+        assert!(reason.contains("no answer within 200 ms"), "{reason}");
         story.slack_says();
         Ok(())
     })

@@ -59,7 +59,8 @@ async fn good(story: &Story, component: &'static str) -> Result<Work> {
 #[test]
 fn t19_the_first_release_ever_that_breaks_goes_back_to_what_ran_before_gantry_came() -> Result<()> {
     tell(without_tasks(), async |story| {
-        let work = story.a_developer_delivers(crashing(["client"])).await?;
+        let unwell = Change::of(["client"]).label("gantry.simulator.http.status", "503");
+        let work = story.a_developer_delivers(unwell).await?;
         let road = story.release_ends(&work).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"), "{:?}", road.reason);
         insta::assert_snapshot!(story.aws_was_asked());
@@ -82,7 +83,7 @@ fn t19_two_bad_deploys_in_a_row_go_back_to_the_good_one() -> Result<()> {
             assert_eq!(asked.matches(" registers ").count(), 1, "what passed is used as it is: {asked}");
             assert_eq!(story.runs("exchange-base-cluster-preprod2", "exchange-client-web")?, "client@c1");
             let told = story.slack_says();
-            assert!(told.contains("*exchange-client-web* runs `c1` · put back"), "{told}");
+            assert!(told.contains("*exchange-client-web* runs `c1`"), "{told}");
         }
         insta::assert_snapshot!(story.verified("preproduction").await?);
         Ok(())
@@ -119,6 +120,8 @@ fn t21_production_that_breaks_late_is_put_back_in_reverse_and_holds_until_a_pers
         story.clicks(CAT, &rolled_back, "resume").await?;
         assert_eq!(story.waiters().await?.len(), 1, "Cat may not");
         assert_eq!(story.clicks(ADA, &rolled_back, "resume").await?.status, 200);
+        // Who answers clicks may not touch locks: the sweeper lets the next one in.
+        story.sweeper_looks().await?;
         let road = story.release_ends(&next).await?;
         assert_eq!(road.end.as_deref(), Some("Succeeded"), "{:?}", road.reason);
         let told = story.slack_says();
@@ -143,6 +146,7 @@ fn a_broken_pre_production_holds_until_a_newer_commit_comes() -> Result<()> {
         assert_eq!(story.release_ends(&repaired).await?.end.as_deref(), Some("Succeeded"));
         let road = story.execution_ends(&again).await?;
         assert!(road.end.is_some());
+        story.an_error_was_logged("plan-stage", "ReleaseAlreadyClaimed");
         let told = story.slack_says();
         assert!(
             told.contains("*preproduction holds*") && told.contains("*preproduction is resumed*"),

@@ -108,31 +108,32 @@ fn in_the_middle(finder: Finder, state: &str, (label, value): (&str, &str)) -> R
     tell(unswept(), async |story| {
         let work = story.a_developer_delivers(Change::of(["client"]).label(label, value)).await?;
         story.rollout_comes_to(&work, state).await?;
-        let next = story.a_developer_delivers(Change::of(["engine"])).await?;
-        story.has_waiters(1).await?;
 
         let end = finder.stop(story, &work).await?;
-        assert_eq!(end, "FailedDirty: Its execution was stopped by a person. It was changing preproduction.");
-        assert_eq!(story.rollouts().await?, ["ABORTED"], "what it had started is stopped too");
-        let reason = story.lock_is_kept("preproduction").await?;
-        assert_eq!(reason, "Its execution was stopped by a person. It was changing preproduction.");
-        assert_eq!(story.waiters().await?, ["exchange-c2-1"]);
+        assert_eq!(end, "RolledBack: Its execution was stopped by a person. It was changing preproduction.");
+        assert_eq!(story.runs("exchange-base-cluster-preprod2", "exchange-client-web")?, "client@c0");
+
+        // The stage holds until a newer commit comes, which brings nothing of what was put back.
+        let next = story.a_developer_delivers(Change::of(["engine"])).await?;
+        let question = story.question(&next).await?;
+        assert!(!question.words().contains("*client* `c1`"), "{}", question.words());
+        story.rejects(ADA, &question, "Only a rehearsal").await?;
+        assert_eq!(story.release_ends(&next).await?.end.as_deref(), Some("Declined"));
+        assert_eq!(
+            story.rollouts().await?,
+            ["SUCCEEDED", "SUCCEEDED", "ABORTED"],
+            "newest first: what it had started is stopped too"
+        );
         let told = story.slack_says();
         assert_eq!(
-            told.matches("was stopped by a person").count(),
+            told.matches(
+                "`exchange-c1-1` was rolled back in preproduction: what ran before runs again, verified"
+            )
+            .count(),
             2,
             "its first message and one reply: {told}"
         );
-        assert!(told.contains("Look at preproduction"), "{told}");
-
-        // A person waits until ECS has come to rest, which nobody stops, and finds the stage well.
-        story.ecs_has_done_with("exchange-base-cluster-preprod2", "exchange-client-web").await?;
-        story.a_person_frees("preproduction").await?;
-        assert_eq!(story.sweeper_looks().await?, Value::Null);
-        let question = story.question(&next).await?;
-        story.rejects(ADA, &question, "Only a rehearsal").await?;
-        assert_eq!(story.release_ends(&next).await?.end.as_deref(), Some("Declined"));
-        story.slack_says();
+        assert!(told.contains("*exchange-client-web* runs `c0` · put back"), "{told}");
         Ok(())
     })
 }
@@ -163,7 +164,7 @@ fn t08_a_release_that_is_stopped_in_line_is_found_by_the_sweeper() -> Result<()>
 }
 
 #[test]
-fn t08_a_release_that_is_stopped_during_a_wave_keeps_the_stage_at_once() -> Result<()> {
+fn t08_a_release_that_is_stopped_during_a_wave_is_put_back_at_once() -> Result<()> {
     in_the_middle(Watcher, "WatchWave", SLOW)
 }
 
@@ -173,7 +174,7 @@ fn t08_a_release_that_is_stopped_during_a_wave_is_found_by_the_sweeper() -> Resu
 }
 
 #[test]
-fn t08_a_release_that_is_stopped_during_a_check_keeps_the_stage_at_once() -> Result<()> {
+fn t08_a_release_that_is_stopped_during_a_check_is_put_back_at_once() -> Result<()> {
     in_the_middle(Watcher, "RunChecks", UNWELL)
 }
 

@@ -1,6 +1,6 @@
 //! Locks, in a table of their own because rows hold task tokens.
 //!
-//! Rows of `lock#<stage>`: `lock` holds owner, release, rollout, tasks, acquiredAt, kept, and token while the owner has
+//! Rows of `lock#<stage>`: `lock` holds owner, release, rollout, plan, tasks, acquiredAt, kept, and token while the owner has
 //! not been told; `waiter#<time>#<release>` holds execution, release, since, token.
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use gantry_steps::ports::store::{Fenced, Locks, NewNotice, StoredLock, StoredWaiter, Taken};
 use gantry_steps::ports::{PortError, TaskToken};
 use jiff::Timestamp;
@@ -101,15 +101,31 @@ impl Locks for LocksTable {
         self.fenced(stage, owner, change).await.map(drop)
     }
 
+    async fn take_over(
+        &self,
+        stage: &StageName,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<Fenced, PortError> {
+        let change = Expression::update("SET #owner = :to, #token = :token")
+            .and_when("attribute_not_exists(#kept)")
+            .with("to", s(to))
+            .with("token", s(token.expose()));
+        self.fenced(stage, from, change).await
+    }
+
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        plan: &PlanHash,
     ) -> Result<Fenced, PortError> {
-        let change = Expression::update("SET #rollout = :rollout")
+        let change = Expression::update("SET #rollout = :rollout, #plan = :plan")
             .and_when("attribute_not_exists(#kept)")
-            .with("rollout", s(rollout));
+            .with("rollout", s(rollout))
+            .with("plan", s(plan));
         self.fenced(stage, owner, change).await
     }
 
@@ -180,6 +196,7 @@ impl Locks for LocksTable {
             owner: to.waiter.execution.clone(),
             release: to.waiter.release.clone(),
             rollout: None,
+            plan: None,
             tasks: Vec::new(),
             acquired_at: at,
             kept: None,
@@ -239,6 +256,7 @@ fn read(stage: &StageName, row: &Row<'_>) -> Result<StoredLock, PortError> {
             owner: row.parsed("owner")?,
             release: row.parsed("release")?,
             rollout: row.maybe_parsed("rollout")?,
+            plan: row.maybe_parsed("plan")?,
             tasks: tasks?,
             acquired_at: row.parsed("acquiredAt")?,
             kept: row.maybe("kept").map(str::to_owned),

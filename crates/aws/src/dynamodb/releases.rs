@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use gantry_domain::End;
-use gantry_domain::names::{CommitSha, ComponentName, PipelineName, ReleaseId};
+use gantry_domain::names::{CommitSha, ComponentName, ExecutionArn, PipelineName, ReleaseId};
 use gantry_domain::release::Release;
 use gantry_steps::ports::PortError;
 use gantry_steps::ports::store::{
-    ClaimMark, ClaimOutcome, EndOutcome, LogEntry, NewClaim, NewNotice, Recorded, Releases, RunningRelease,
-    StoredRelease,
+    ClaimMark, ClaimOutcome, EndOutcome, Fenced, LogEntry, NewClaim, NewNotice, Recorded, Releases,
+    RunningRelease, StoredRelease,
 };
 use jiff::Timestamp;
 
@@ -66,6 +66,28 @@ impl Releases for ReleasesTable {
         Ok(if written == Transacted::Done { Recorded::Now } else { Recorded::Before })
     }
 
+    async fn take_over(
+        &self,
+        release: &ReleaseId,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+    ) -> Result<Fenced, PortError> {
+        let change = |condition: &str| {
+            Expression::update("SET #execution = :to")
+                .and_when(condition)
+                .with("to", s(to))
+                .with("from", s(from))
+        };
+        let of_manifest = change("#execution = :from AND #status = :running").with("running", s("running"));
+        let running = Key::new("running", release.as_str());
+        let writes = vec![
+            self.0.changing(&log::manifest(release), &of_manifest)?,
+            self.0.changing(&running, &change("#execution = :from"))?,
+        ];
+        let taken = self.0.transact(writes).await? == Transacted::Done;
+        Ok(if taken { Fenced::Written } else { Fenced::Lost })
+    }
+
     async fn find(&self, release: &ReleaseId) -> Result<Option<StoredRelease>, PortError> {
         let Some(item) = self.0.get(&log::manifest(release)).await? else { return Ok(None) };
         let row = Row(&item);
@@ -74,6 +96,7 @@ impl Releases for ReleasesTable {
         }
         Ok(Some(StoredRelease {
             release: row.json("body")?,
+            execution: row.parsed("execution")?,
             ended: ended(&row)?,
             rejected: row.maybe_parsed("rejected")?,
         }))

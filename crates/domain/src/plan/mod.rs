@@ -232,6 +232,16 @@ impl PlanTerms {
         Ok(PlanHash::new(hex::encode(Sha256::digest(bytes)))?)
     }
 
+    /// As long as carrying the plan out may take: every task and every wave with all the time it has.
+    pub fn longest(&self) -> Duration {
+        let each = self.steps.iter().map(|step| match step {
+            PlanStep::Task(task) => task.timeout,
+            PlanStep::Wave { .. } => self.wave_timeout,
+            PlanStep::Checks { .. } => Duration::ZERO,
+        });
+        each.fold(Duration::ZERO, Duration::saturating_add)
+    }
+
     /// The service of that name.
     pub fn service(&self, name: &ServiceName) -> Option<&PlannedService> {
         self.services.iter().find(|service| service.service == *name)

@@ -4,8 +4,8 @@ use gantry_domain::ErrorName;
 use gantry_domain::candidate::{Ignored, Missing};
 use gantry_domain::claim::InputError;
 use gantry_domain::names::{
-    BranchName, CommitPrefix, CommitSha, ComponentName, Digest, NameError, ReleaseId, RepositoryName,
-    ServiceName, StageName, Tag,
+    BranchName, CommitPrefix, CommitSha, ComponentName, Digest, ExecutionArn, NameError, ReleaseId,
+    RepositoryName, ServiceName, StageName, Tag,
 };
 
 use crate::StepError;
@@ -154,6 +154,20 @@ pub enum ClaimReleaseError {
         /// The stage.
         stage: StageName,
     },
+    /// There is nothing to take over.
+    #[error("release {release} is not under way: it was never claimed, or it has ended")]
+    NotUnderWay {
+        /// The release that was named.
+        release: ReleaseId,
+    },
+    /// Nothing is taken from an execution that lives.
+    #[error("release {release} goes on: stop {execution} first, then it is put back by itself")]
+    GoesOn {
+        /// The release.
+        release: ReleaseId,
+        /// Who has it.
+        execution: ExecutionArn,
+    },
     /// The release that would be undone has no manifest: a defect.
     #[error("release {0} is verified, and not recorded")]
     UnknownRelease(ReleaseId),
@@ -188,7 +202,8 @@ impl StepError for ClaimReleaseError {
             | Self::Ambiguous { .. }
             | Self::CommitOfTag { .. }
             | Self::NothingVerified { .. }
-            | Self::NeverVerified { .. } => ErrorName::InvalidInput,
+            | Self::NeverVerified { .. }
+            | Self::NotUnderWay { .. } => ErrorName::InvalidInput,
             Self::UnknownCommit(_)
             | Self::NotReady { .. }
             | Self::Ignored { .. }
@@ -196,7 +211,7 @@ impl StepError for ClaimReleaseError {
             Self::NoSuchTag { .. } | Self::NoSuchImage { .. } | Self::NotRunnable { .. } => {
                 ErrorName::ImageNotFound
             }
-            Self::Claimed { .. } | Self::Ended { .. } | Self::Older { .. } => {
+            Self::Claimed { .. } | Self::Ended { .. } | Self::Older { .. } | Self::GoesOn { .. } => {
                 ErrorName::ReleaseAlreadyClaimed
             }
             Self::Contended { .. } => ErrorName::Unavailable,

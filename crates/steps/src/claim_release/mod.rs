@@ -4,13 +4,14 @@
 //! After this no tag is read again: a manifest names digests.
 
 mod error;
+mod putting_back;
 mod undoing;
 mod untouched;
 mod wanted;
 
 use std::collections::BTreeMap;
 
-use gantry_domain::claim;
+use gantry_domain::claim::{self, Wanted, WantedRelease};
 use gantry_domain::names::{CommitSha, ComponentName, ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::{Notice, StartedComponent};
 use gantry_domain::pipeline::{Pipeline, Stage};
@@ -50,8 +51,10 @@ pub struct ClaimReleaseOutput {
     pub stages: Vec<ClaimedStage>,
     /// How many there are.
     pub stage_count: usize,
-    /// Did a person ask to roll back, instead of bringing something?
+    /// Is something put back, instead of brought?
     pub is_rollback: bool,
+    /// For a release whose execution died in the stage: how, for people. Then the stage was being changed.
+    pub died: Option<String>,
 }
 
 /// A stage, as the state machine needs it.
@@ -100,18 +103,27 @@ impl ClaimRelease<'_> {
     pub async fn run(&self, input: ClaimReleaseInput) -> Result<ClaimReleaseOutput, ClaimReleaseError> {
         let wanted = claim::parse(self.pipeline, &input.input)
             .map_err(|source| ClaimReleaseError::Input { source })?;
-        if let Some(rollback) = undoing::wish(&wanted) {
-            return self.claim_rollback(&input, rollback).await;
+        match wanted {
+            Wanted::Release(wanted) => self.claim_release(&input, &wanted).await,
+            Wanted::Rollback(wanted) => self.claim_rollback(&input, &wanted).await,
+            Wanted::PutBack(wanted) => self.claim_put_back(&input, wanted).await,
         }
-        let commit = self.commit_of(&wanted).await?;
+    }
+
+    async fn claim_release(
+        &self,
+        input: &ClaimReleaseInput,
+        wanted: &WantedRelease,
+    ) -> Result<ClaimReleaseOutput, ClaimReleaseError> {
+        let commit = self.commit_of(wanted).await?;
         for _ in 0..ATTEMPTS {
             let mark = self.releases.claimed(&self.pipeline.name, &commit).await?;
             if let Some(mine) = mark.as_ref().filter(|mark| mark.execution == input.execution) {
                 return Ok(self.output(mine.release.clone(), commit));
             }
-            let (release, attempt) = self.attempt(&input, &commit, mark.as_ref()).await?;
-            let target = self.target(&wanted, &commit, &release).await?;
-            let release = self.compose(&input, release, attempt, &target).await?;
+            let (release, attempt) = self.attempt(input, &commit, mark.as_ref()).await?;
+            let target = self.target(wanted, &commit, &release).await?;
+            let release = self.compose(input, release, attempt, &target).await?;
             match self.claim(&release, mark.as_ref(), &target).await? {
                 ClaimOutcome::Claimed => return Ok(self.output(release.id, commit)),
                 ClaimOutcome::Older => return Err(ClaimReleaseError::Older { commit }),
@@ -222,7 +234,14 @@ impl ClaimRelease<'_> {
             .iter()
             .map(|stage| ClaimedStage { name: stage.name.clone(), gated: stage.approval.is_some() })
             .collect();
-        ClaimReleaseOutput { release, commit, stage_count: stages.len(), stages, is_rollback: false }
+        ClaimReleaseOutput {
+            release,
+            commit,
+            stage_count: stages.len(),
+            stages,
+            is_rollback: false,
+            died: None,
+        }
     }
 
     fn first_stage(&self) -> Result<&Stage, ClaimReleaseError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gantry_domain::claim::{self, WantedRollback};
+use gantry_domain::claim::WantedRollback;
 use gantry_domain::names::{CommitSha, ComponentName, ReleaseId};
 use gantry_domain::release::{ComponentSource, Origin, Release, ReleasedComponent, Undoing};
 use gantry_domain::verified::{Target, VerifiedEntry, before};
@@ -34,7 +34,14 @@ impl ClaimRelease<'_> {
         tracing::info!(release = %release.id, stage = %wanted.stage, "a rollback was claimed");
         let stages = vec![ClaimedStage { name: wanted.stage.clone(), gated: false }];
         let commit = release.commit;
-        Ok(ClaimReleaseOutput { release: release.id, commit, stage_count: 1, stages, is_rollback: true })
+        Ok(ClaimReleaseOutput {
+            release: release.id,
+            commit,
+            stage_count: 1,
+            stages,
+            is_rollback: true,
+            died: None,
+        })
     }
 
     fn rollback_id(&self, input: &ClaimReleaseInput) -> Result<ReleaseId, ClaimReleaseError> {
@@ -137,12 +144,4 @@ fn passed(
 ) -> bool {
     let mut rows = histories.get(name).into_iter().flatten().filter(|row| row.release == *to).peekable();
     rows.peek().is_some() && rows.all(|row| !row.rolled_back)
-}
-
-/// Reads as a wish to roll back, if it is one.
-pub(super) fn wish(wanted: &claim::Wanted) -> Option<&WantedRollback> {
-    match wanted {
-        claim::Wanted::Rollback(wanted) => Some(wanted),
-        claim::Wanted::Commit(_) | claim::Wanted::Components(_) => None,
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gantry_domain::candidate::{PushFact, Readiness, missing_workflow, readiness};
-use gantry_domain::claim::Wanted;
+use gantry_domain::claim::WantedRelease;
 use gantry_domain::image_event::commit_of_tag;
 use gantry_domain::names::{CommitPrefix, CommitSha, ComponentName, Digest, ReleaseId, RepositoryName, Tag};
 use gantry_domain::pipeline::Component;
@@ -20,12 +20,12 @@ const COMMITS: usize = 150;
 
 impl ClaimRelease<'_> {
     /// The commit that is claimed: for named components the one that was pushed last.
-    pub(super) async fn commit_of(&self, wanted: &Wanted) -> Result<CommitSha, ClaimReleaseError> {
+    pub(super) async fn commit_of(&self, wanted: &WantedRelease) -> Result<CommitSha, ClaimReleaseError> {
         match wanted {
-            Wanted::Commit(prefix) => {
+            WantedRelease::Commit(prefix) => {
                 self.whole(prefix).await?.ok_or_else(|| ClaimReleaseError::UnknownCommit(prefix.clone()))
             }
-            Wanted::Components(tags) => {
+            WantedRelease::Components(tags) => {
                 let mut newest: Option<(Option<Timestamp>, CommitSha)> = None;
                 for (component, tag) in tags {
                     let commit = self.commit_of_tag(component, tag).await?;
@@ -36,25 +36,19 @@ impl ClaimRelease<'_> {
                 }
                 newest.map(|(_, commit)| commit).ok_or(ClaimReleaseError::NoStage)
             }
-            Wanted::Rollback(_) => Err(ClaimReleaseError::NoStage),
         }
     }
 
     /// What the release brings, with digests that the registry has.
     pub(super) async fn target(
         &self,
-        wanted: &Wanted,
+        wanted: &WantedRelease,
         commit: &CommitSha,
         release: &ReleaseId,
     ) -> Result<Target, ClaimReleaseError> {
         let mut target = match wanted {
-            Wanted::Commit(_) => self.built(commit, release).await?,
-            Wanted::Components(tags) => self.named(tags, commit, release).await?,
-            // Claimed in its own way, long before this.
-            Wanted::Rollback(_) => Target {
-                commits: self.push_of(commit).await?.map(|push| push.commits).unwrap_or_default(),
-                ..Target::of(commit)
-            },
+            WantedRelease::Commit(_) => self.built(commit, release).await?,
+            WantedRelease::Components(tags) => self.named(tags, commit, release).await?,
         };
         let earliest = target.commits.len().saturating_sub(COMMITS);
         target.commits.drain(..earliest);

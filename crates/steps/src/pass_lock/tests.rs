@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use gantry_domain::ErrorName;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use gantry_domain::notice::Notice;
 use jiff::Timestamp;
 
@@ -67,6 +67,42 @@ impl World {
         let queue = self.store.waiters(&self.stage).await.unwrap();
         queue.into_iter().map(|stored| stored.waiter.execution).collect()
     }
+}
+
+#[tokio::test]
+async fn t08_who_takes_a_release_over_has_its_lock_with_what_is_noted_there_and_the_dead_has_not() {
+    let world = World::new();
+    let release = given::release(&given::exchange(), 'a', "2026-11-21T12:00:00Z");
+    world.store.given_release(&release);
+    let (first, later) = (release.execution.clone(), execution("later"));
+    let comes = async |execution: &ExecutionArn, with: &str| {
+        let World { store, tokens, clock, stage } = &world;
+        let input = AcquireLockInput {
+            execution: execution.clone(),
+            release: release.id.clone(),
+            stage: stage.clone(),
+            token: token(with),
+        };
+        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await.unwrap();
+    };
+    comes(&first, "first").await;
+    let (rollout, plan) = (execution("rollout"), given::plan_hash('d'));
+    world.store.record_rollout(&world.stage, &first, &rollout, &plan).await.unwrap();
+
+    // Nobody said that this one has the release.
+    comes(&later, "early").await;
+    assert_eq!((world.owner().await, world.queue().await.len()), (Some(first.clone()), 1));
+
+    crate::ports::store::Releases::take_over(&world.store, &release.id, &first, &later).await.unwrap();
+    comes(&later, "later").await;
+    let lock = world.store.read(&world.stage).await.unwrap().unwrap().lock;
+    assert_eq!((lock.owner, lock.rollout, lock.plan), (later.clone(), Some(rollout), Some(plan)));
+    assert_eq!(world.tokens.succeeded(), ["first", "later"]);
+
+    // Somebody starts the dead one again from where it stood (T28).
+    comes(&first, "redriven").await;
+    assert_eq!(world.owner().await, Some(later));
+    assert!(!world.tokens.succeeded().contains(&"redriven".to_owned()));
 }
 
 #[tokio::test]
@@ -262,13 +298,23 @@ impl Locks for Restless<'_> {
     ) -> Result<(), PortError> {
         Locks::answered(self.0, stage, owner, token).await
     }
+    async fn take_over(
+        &self,
+        stage: &StageName,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<Fenced, PortError> {
+        self.0.take_over(stage, from, to, token).await
+    }
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        plan: &PlanHash,
     ) -> Result<Fenced, PortError> {
-        self.0.record_rollout(stage, owner, rollout).await
+        self.0.record_rollout(stage, owner, rollout, plan).await
     }
     async fn record_task(
         &self,

@@ -7,14 +7,17 @@
 use std::collections::BTreeMap;
 
 use gantry_domain::ErrorName;
+use gantry_domain::lock::Lock;
 use gantry_domain::names::{
-    ComponentName, ExecutionArn, PlanHash, ReleaseId, ServiceName, StageName, StepName, TaskDefinitionArn,
+    ComponentName, ExecutionArn, PlanHash, ReleaseId, ServiceName, StageName, StepName, TaskArn,
+    TaskDefinitionArn,
 };
 use gantry_domain::pipeline::{Pipeline, Stage};
-use gantry_domain::plan::{self, ChangedWave, ObservedStage, PlanError, PlanHashError, Rollback};
+use gantry_domain::plan::{self, ChangedWave, ObservedStage, Plan, PlanError, PlanHashError, Rollback};
 use gantry_domain::record::RolloutOutcome;
 use gantry_domain::release::{Release, Undoing};
 use gantry_domain::task_definition::TaskDefinition;
+use gantry_domain::verdict::deadline;
 use gantry_domain::verified::{Target, VerifiedEntry, target};
 use serde::{Deserialize, Serialize};
 
@@ -34,18 +37,23 @@ pub struct PlanRollbackInput {
     pub release: ReleaseId,
     /// The stage.
     pub stage: StageName,
-    /// The plan that failed. `None`: a person asked.
+    /// The plan that failed. `None`: a person asked, or the release was taken over from an execution that died; then the
+    /// lock tells.
     pub plan_hash: Option<PlanHash>,
     /// What its rollout returned. `None`: nobody knows how far it came.
     pub outcome: Option<RolloutOutcome>,
 }
 
 /// What the state gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanRollbackOutput {
+    /// What has to end first: then there is no plan yet, and this is to be asked again.
+    pub waits_for: Option<String>,
+    /// The plan that failed. `None`: a person asked.
+    pub failed_plan: Option<PlanHash>,
     /// The plan.
-    pub plan_hash: PlanHash,
+    pub plan_hash: Option<PlanHash>,
     /// What will be done, in order.
     pub steps: Vec<StepLabel>,
     /// How many steps there are.
@@ -83,6 +91,15 @@ pub enum PlanRollbackError {
         /// The migration.
         migration: StepName,
     },
+    /// A task is never stopped: nobody knows what a migration would leave behind.
+    #[error(
+        "task {task}, which the release had started, still runs and is not stopped: nobody knows what it would leave \
+         behind. Wait for it or stop it in ECS, then roll back by hand"
+    )]
+    TaskGoesOn {
+        /// The task.
+        task: TaskArn,
+    },
     /// Services are such that they cannot be put back.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -97,7 +114,7 @@ impl StepError for PlanRollbackError {
             Self::Port(error) => error.name(),
             Self::LockLost(_) => ErrorName::LockLost,
             Self::NoStage(_) => ErrorName::Misconfigured,
-            Self::Broke { .. } => ErrorName::Irreversible,
+            Self::Broke { .. } | Self::TaskGoesOn { .. } => ErrorName::Irreversible,
             Self::Plan(PlanError::Unsupported(_)) => ErrorName::UnsupportedService,
             Self::Plan(PlanError::Incomplete(_))
             | Self::NoRelease(_)
@@ -134,13 +151,20 @@ impl PlanRollback<'_> {
     pub async fn run(&self, input: PlanRollbackInput) -> Result<PlanRollbackOutput, PlanRollbackError> {
         let stage = self.pipeline.stage(&input.stage);
         let stage = stage.ok_or_else(|| PlanRollbackError::NoStage(input.stage.clone()))?;
-        let lock = self.locks.read(&stage.name).await?;
-        if !lock.is_some_and(|stored| stored.lock.is_writable_by(&input.execution)) {
-            return Err(PlanRollbackError::LockLost(stage.name.clone()));
-        }
+        let lock = self.locks.read(&stage.name).await?.map(|stored| stored.lock);
+        let lock = lock.filter(|lock| lock.is_writable_by(&input.execution));
+        let lock = lock.ok_or_else(|| PlanRollbackError::LockLost(stage.name.clone()))?;
         let release = self.releases.find(&input.release).await?.map(|stored| stored.release);
         let release = release.ok_or_else(|| PlanRollbackError::NoRelease(input.release.clone()))?;
-        let changed = self.changed(&input, &release).await?;
+        let failed = self.failed(&input, &release, &lock).await?;
+        let failed_plan = failed.as_ref().map(|(hash, _)| hash.clone());
+        if let Some((_, failed)) = &failed
+            && let Some(task) = self.task_under_way(failed, &lock).await?
+        {
+            let waits_for = Some(task.to_string());
+            return Ok(PlanRollbackOutput { waits_for, failed_plan, ..PlanRollbackOutput::default() });
+        }
+        let changed = self.changed(&input, &release, failed.as_ref().map(|(_, plan)| plan))?;
         let targets = self.targets(stage, &release, &changed).await?;
         let scope = StageScope::observing(stage, &release.id);
         let definitions = self.definitions(&scope, &targets).await?;
@@ -155,21 +179,22 @@ impl PlanRollback<'_> {
             definitions: &definitions,
         };
         let plan = plan::rollback(&wanted, &observed)?;
-        let plan_hash = self.plans.put(&plan).await?;
+        let plan_hash = Some(self.plans.put(&plan).await?);
         let steps: Vec<StepLabel> = plan.terms.steps.iter().map(StepLabel::of).collect();
-        Ok(PlanRollbackOutput { plan_hash, step_count: steps.len(), steps })
+        Ok(PlanRollbackOutput { waits_for: None, failed_plan, plan_hash, step_count: steps.len(), steps })
     }
 
-    /// What is to be undone, in the order it was deployed.
-    async fn changed(
+    /// The plan that failed. `None`: a person asked for a rollback, and nothing failed.
+    async fn failed(
         &self,
         input: &PlanRollbackInput,
         release: &Release,
-    ) -> Result<Vec<ChangedWave>, PlanRollbackError> {
-        if let Some(undoes) = release.undoes.as_ref().filter(|undoes| undoes.stage == input.stage) {
-            return Ok(plan::waves_of(self.pipeline, &undoes.components));
+        lock: &Lock,
+    ) -> Result<Option<(PlanHash, Plan)>, PlanRollbackError> {
+        if release.undoes.as_ref().is_some_and(|undoes| undoes.stage == input.stage) {
+            return Ok(None);
         }
-        let Some(hash) = &input.plan_hash else {
+        let Some(hash) = input.plan_hash.as_ref().or(lock.plan.as_ref()) else {
             return Err(PlanRollbackError::NothingAsked(release.id.clone()));
         };
         let failed = self.plans.get(hash).await?.filter(|plan| {
@@ -178,6 +203,35 @@ impl PlanRollback<'_> {
                 && plan.terms.kind.is_release()
         });
         let failed = failed.ok_or_else(|| PlanRollbackError::NoPlan(hash.clone()))?;
+        Ok(Some((hash.clone(), failed)))
+    }
+
+    /// A task of the failed rollout that has not ended. It has as long as the whole rollout could have taken.
+    async fn task_under_way(&self, failed: &Plan, lock: &Lock) -> Result<Option<TaskArn>, PlanRollbackError> {
+        let scope = StageScope::observing_plan(&failed.terms);
+        for task in &lock.tasks {
+            if self.observe.task(&scope, task).await?.is_some_and(|task| !task.is_stopped()) {
+                if self.clock.now() >= deadline(lock.acquired_at, failed.terms.longest()) {
+                    return Err(PlanRollbackError::TaskGoesOn { task: task.clone() });
+                }
+                return Ok(Some(task.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is to be undone, in the order it was deployed.
+    fn changed(
+        &self,
+        input: &PlanRollbackInput,
+        release: &Release,
+        failed: Option<&Plan>,
+    ) -> Result<Vec<ChangedWave>, PlanRollbackError> {
+        let Some(failed) = failed else {
+            let undoes = release.undoes.as_ref();
+            let components = undoes.map(|undoes| undoes.components.as_slice()).unwrap_or_default();
+            return Ok(plan::waves_of(self.pipeline, components));
+        };
         // A rollout that was good has begun all of its steps.
         let step = input.outcome.as_ref().and_then(|outcome| outcome.failed_step);
         if let Some(migration) = plan::broke(&failed.terms, step) {

@@ -25,6 +25,14 @@ async fn plans(
     hash: &PlanHash,
     outcome: Option<RolloutOutcome>,
 ) -> Result<PlanRollbackOutput, PlanRollbackError> {
+    plans_of(road, Some(hash), outcome).await
+}
+
+async fn plans_of(
+    road: &Road<'_>,
+    hash: Option<&PlanHash>,
+    outcome: Option<RolloutOutcome>,
+) -> Result<PlanRollbackOutput, PlanRollbackError> {
     let Road { pipeline, store, stage, clock, .. } = road;
     let step = PlanRollback {
         pipeline,
@@ -39,10 +47,14 @@ async fn plans(
         execution: road.release.execution.clone(),
         release: road.release.id.clone(),
         stage: road.name(),
-        plan_hash: Some(hash.clone()),
+        plan_hash: hash.cloned(),
         outcome,
     };
     step.run(input).await
+}
+
+fn hash_of(output: &PlanRollbackOutput) -> PlanHash {
+    output.plan_hash.clone().unwrap()
 }
 
 /// A row of web, verified by a release at that minute.
@@ -81,12 +93,12 @@ async fn t19_without_anything_verified_the_baseline_is_the_target_and_is_named_b
     let output = plans(&road, &wave.0, failed_at(u32::try_from(wave.1).unwrap())).await.unwrap();
     let labels: Vec<&str> = output.steps.iter().map(|step| step.label.as_str()).collect();
     assert_eq!(labels, ["backend: web"]);
-    let plan = road.plan_of(&output.plan_hash).await;
+    let plan = road.plan_of(&hash_of(&output)).await;
     assert_eq!(plan.terms.kind, PlanKind::Rollback);
     assert_eq!(plan.terms.services[0].digest, digest('a'));
 
     // What is named by digest already is used as it is.
-    let back = road.start_deployments().run(road.wave_input(&(output.plan_hash, 0))).await.unwrap();
+    let back = road.start_deployments().run(road.wave_input(&(hash_of(&output), 0))).await.unwrap();
     assert_eq!(back.services[0].task_definition, given::task_definition("web", 1));
     assert_eq!(road.stage.written(), ["register web:2", "update web to web:2", "update web to web:1"]);
 }
@@ -101,7 +113,7 @@ async fn t19_rows_of_what_failed_and_of_what_was_rolled_back_are_never_the_targe
     verified(&road, 'd', 'd', 2, true).await;
     verified(&road, 'b', 'b', 3, false).await;
     let output = plans(&road, &wave.0, failed_at(u32::try_from(wave.1).unwrap())).await.unwrap();
-    assert_eq!(road.plan_of(&output.plan_hash).await.terms.services[0].digest, digest('c'));
+    assert_eq!(road.plan_of(&hash_of(&output)).await.terms.services[0].digest, digest('c'));
 }
 
 #[tokio::test]
@@ -133,6 +145,47 @@ async fn a_breaking_migration_that_had_begun_is_irreversible() {
 }
 
 #[tokio::test]
+async fn t08_the_lock_tells_what_a_release_that_died_was_carrying_out() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    road.start_deployments().run(road.wave_input(&wave)).await.unwrap();
+    let output = plans_of(&road, None, None).await.unwrap();
+    assert_eq!(output.failed_plan, Some(wave.0));
+    assert_eq!(road.plan_of(&hash_of(&output)).await.terms.services[0].digest, digest('a'));
+}
+
+#[tokio::test]
+async fn t08_a_task_of_the_rollout_that_died_is_waited_for_and_never_stopped() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let task = road.planned(road::is_task).await;
+    let started = road.start_task().run(road.task_input(&task)).await.unwrap();
+    let output = plans_of(&road, None, None).await.unwrap();
+    assert_eq!(output.waits_for, Some(started.task_arn.to_string()));
+    assert_eq!((output.plan_hash, output.failed_plan), (None, Some(task.0)));
+    clock.pass(TAKES);
+    let output = plans_of(&road, None, None).await.unwrap();
+    assert_eq!(output.waits_for, None);
+    assert!(output.plan_hash.is_some());
+}
+
+#[tokio::test]
+async fn t17_a_task_that_never_ends_is_left_to_a_person() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let task = road.planned(road::is_task).await;
+    road.stage.tasks_never_end();
+    road.start_task().run(road.task_input(&task)).await.unwrap();
+    let longest = road.plan_of(&task.0).await.terms.longest();
+    assert!(longest > std::time::Duration::from_secs(30 * 60), "{longest:?}");
+    clock.pass(longest);
+    let error = plans_of(&road, None, None).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::Irreversible);
+    assert!(error.to_string().contains("still runs"), "{error}");
+}
+
+#[tokio::test]
 async fn t09_without_the_lock_nothing_is_planned() {
     let clock = road::clock();
     let road = Road::new(&clock).await;
@@ -148,6 +201,6 @@ async fn t20_a_rollback_is_never_rolled_back() {
     let road = Road::new(&clock).await;
     let wave = road.planned(road::is_wave).await;
     let back = plans(&road, &wave.0, None).await.unwrap();
-    let error = plans(&road, &back.plan_hash, None).await.unwrap_err();
+    let error = plans(&road, &hash_of(&back), None).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::Inconsistent);
 }

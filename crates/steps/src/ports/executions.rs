@@ -65,6 +65,18 @@ impl ExecutionState {
         self == Self::Running
     }
 
+    /// How it ended, for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Running => "Its execution goes on.",
+            Self::Succeeded => "Its execution ended without recording an end.",
+            Self::Failed => "Its execution died of an error it could not handle.",
+            Self::TimedOut => "Its execution took longer than it may.",
+            Self::Aborted => "Its execution was stopped by a person.",
+            Self::Gone => "Its execution is not known to Step Functions any more.",
+        }
+    }
+
     /// Can an execution that was seen at work at that time still do something? Step Functions describes executions as of
     /// a moment ago.
     pub fn may_go_on(self, seen: Timestamp, now: Timestamp) -> bool {

@@ -44,6 +44,7 @@ impl World {
             owner: world.release.execution.clone(),
             release: world.release.id.clone(),
             rollout: None,
+            plan: None,
             tasks: Vec::new(),
             acquired_at: world.release.claimed_at,
             kept: None,

@@ -42,13 +42,13 @@ async fn put_back(road: &Road<'_>) -> RecordRollbackInput {
         outcome: outcome(),
     };
     let back = step.run(input).await.unwrap();
-    road.start_deployments().run(road.wave_input(&(back.plan_hash.clone(), 0))).await.unwrap();
+    road.start_deployments().run(road.wave_input(&(back.plan_hash.clone().unwrap(), 0))).await.unwrap();
     clock.pass(TAKES);
     RecordRollbackInput {
         execution: release.execution.clone(),
         release: release.id.clone(),
         stage: road.name(),
-        plan_hash: back.plan_hash,
+        plan_hash: back.plan_hash.unwrap(),
         failed_plan: Some(wave.0),
         error: None,
         cause: None,

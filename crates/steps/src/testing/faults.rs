@@ -10,6 +10,8 @@ use crate::ports::PortError;
 pub(crate) enum Fault {
     /// Nothing happens.
     Refused,
+    /// Nothing happens, and never will: it is not allowed.
+    Denied,
     /// It happens, and nobody hears of it.
     AnswerLost,
 }
@@ -45,7 +47,8 @@ impl Faults {
         for _ in 0..=(turn >> 61) {
             tokio::task::yield_now().await;
         }
-        self.strike(call, Fault::Refused)
+        self.strike(call, Fault::Refused)?;
+        self.strike(call, Fault::Denied)
     }
 
     /// To be called after the effect.
@@ -59,7 +62,11 @@ impl Faults {
             None => Ok(()),
             Some(index) => {
                 planned.remove(index);
-                Err(PortError::Unavailable { call: call.to_owned(), source: "planned by the test".into() })
+                let (call, source) = (call.to_owned(), "planned by the test".into());
+                Err(match fault {
+                    Fault::Denied => PortError::Denied { call, source },
+                    Fault::Refused | Fault::AnswerLost => PortError::Unavailable { call, source },
+                })
             }
         }
     }

@@ -9,14 +9,18 @@ use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ApprovalId, ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
+use gantry_domain::plan::PlanKind;
 use gantry_domain::release::Release;
+
+use serde_json::json;
 
 use super::given::{self, person, token};
 use super::{FakeClock, FakeExecutions, FakeTokens, MemoryStore};
 use crate::aftermath::Aftermath;
 use crate::ports::PortError;
 use crate::ports::store::{
-    Approvals, Asked, ClaimOutcome, Deliver, Locks, NewApproval, NewClaim, NewNotice, Releases, Taken,
+    Approvals, Asked, ClaimOutcome, Deliver, Locks, NewApproval, NewClaim, NewNotice, Plans as _, Releases,
+    Taken,
 };
 use crate::sweep::{Sweep, SweepOutput};
 use crate::watch_executions::{StatusChange, WatchExecutions, WatchExecutionsInput, WatchExecutionsOutput};
@@ -68,9 +72,11 @@ impl LeftBehind {
         Aftermath {
             pipeline,
             releases: store,
+            plans: store,
             approvals: store,
             locks: store,
             executions,
+            start: executions,
             stop: executions,
             tokens,
             clock,
@@ -136,6 +142,7 @@ impl LeftBehind {
             owner: release.execution.clone(),
             release: release.id.clone(),
             rollout: None,
+            plan: None,
             tasks: Vec::new(),
             acquired_at: release.claimed_at,
             kept: None,
@@ -172,9 +179,30 @@ impl LeftBehind {
 
     /// The release's rollout has begun to write, or is about to.
     pub(crate) async fn rolls_out(&self, release: &Release) -> ExecutionArn {
+        self.carries_out(release, PlanKind::Release).await
+    }
+
+    /// What the release had changed is being put back.
+    pub(crate) async fn rolls_back(&self, release: &Release) -> ExecutionArn {
+        self.carries_out(release, PlanKind::Rollback).await
+    }
+
+    async fn carries_out(&self, release: &Release, kind: PlanKind) -> ExecutionArn {
+        let mut plan = given::plan(&self.pipeline, release, self.production.as_str(), &["client"], '0');
+        plan.terms.kind = kind;
+        let plan = self.store.put(&plan).await.unwrap();
         let rollout = given::execution("rollout");
-        self.store.record_rollout(&self.production, &release.execution, &rollout).await.unwrap();
+        self.store.record_rollout(&self.production, &release.execution, &rollout, &plan).await.unwrap();
         rollout
+    }
+
+    /// The execution that puts back what the release had changed, if it was started.
+    pub(crate) fn put_back(&self, release: &Release) -> Option<ExecutionArn> {
+        let name = format!("{}-put-back", release.id);
+        let started = self.executions.started();
+        let input = started.get(&name)?;
+        assert_eq!(*input, json!({ "rollback": { "stage": "production", "release": release.id } }));
+        Some(release.execution.sibling(&name).unwrap())
     }
 
     /// How often people were told that the release is over.

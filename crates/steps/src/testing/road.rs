@@ -46,6 +46,7 @@ impl<'a> Road<'a> {
             owner: owner.clone(),
             release: self.release.id.clone(),
             rollout: None,
+            plan: None,
             tasks: Vec::new(),
             acquired_at: self.clock.now(),
             kept: None,

@@ -57,6 +57,7 @@ struct World {
     requests: BTreeMap<String, (TaskRequest, TaskArn)>,
     fates: BTreeMap<ServiceName, Fate>,
     exit_code: i32,
+    endless: bool,
     full: Option<String>,
     count: u32,
     /// What was written and had its effect.
@@ -91,6 +92,10 @@ impl<'a> FakeStage<'a> {
 
     pub(crate) fn tasks_exit_with(&self, code: i32) {
         self.world().exit_code = code;
+    }
+
+    pub(crate) fn tasks_never_end(&self) {
+        self.world().endless = true;
     }
 
     pub(crate) fn has_no_room(&self, reason: Option<&str>) {
@@ -461,7 +466,7 @@ impl DeployStage for FakeStage<'_> {
             task_definition: request.task_definition.clone(),
             last_status: "RUNNING".to_owned(),
             stopped_reason: None,
-            stopped_at: Some(deadline(now, TAKES)),
+            stopped_at: (!world.endless).then(|| deadline(now, TAKES)),
             containers: containers.collect(),
         };
         world.tasks.insert(arn.clone(), (None, task));

@@ -7,9 +7,9 @@ use gantry_domain::notice::Notice;
 use gantry_domain::release::Release;
 
 use super::WatchExecutionsOutput;
-use crate::ports::store::{Locks as _, NewNotice, Releases};
+use crate::ports::store::{Locks, NewNotice, Releases};
 use crate::ports::{ExecutionState, PortError};
-use crate::testing::{Fault, LeftBehind};
+use crate::testing::{Fault, LeftBehind, given};
 
 /// Who finds out.
 #[derive(Debug, Clone, Copy)]
@@ -81,13 +81,98 @@ async fn t08_t25_a_release_that_had_changed_nothing_ends_clean_and_its_lock_goes
 }
 
 #[tokio::test]
-async fn t08_a_release_that_was_changing_a_stage_ends_dirty_its_rollout_is_stopped_and_its_lock_is_kept() {
-    for finder in FINDERS {
+async fn t08_a_release_that_was_changing_a_stage_is_put_back_by_one_execution_that_takes_it_over() {
+    for (finder, death) in FINDERS.into_iter().flat_map(|finder| DEATHS.map(|death| (finder, death))) {
         let world = LeftBehind::new();
         let (one, two) = (world.claimed('a').await, world.claimed('b').await);
         world.locked(&one).await;
         world.queued(&two).await;
         let rollout = world.rolls_out(&one).await;
+        let before = world.lock().await;
+        world.executions.end(&one.execution, death);
+        for finder in [finder, Finder::Watcher, Finder::Sweeper] {
+            finder.look(&world, &one).await;
+            assert_eq!(world.executions.stopped(), [rollout.clone()], "{finder:?} {death:?}");
+            assert!(world.put_back(&one).is_some(), "{finder:?} {death:?}");
+            assert_eq!(world.end_of(&one).await, None, "its end is told by whoever puts it back");
+            assert_eq!(world.lock().await, before, "what is noted in the lock is needed");
+        }
+        assert_eq!(world.executions.started().len(), 1, "{finder:?} {death:?}");
+    }
+}
+
+#[tokio::test]
+async fn t20_a_release_whose_putting_back_died_too_ends_dirty_and_keeps_the_lock() {
+    for (finder, took_the_lock) in FINDERS.into_iter().flat_map(|finder| [(finder, true), (finder, false)]) {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        let successor = world.put_back(&one).unwrap();
+        Releases::take_over(&world.store, &one.id, &one.execution, &successor).await.unwrap();
+        if took_the_lock {
+            let token = given::token("later");
+            Locks::take_over(&world.store, &world.production, &one.execution, &successor, &token)
+                .await
+                .unwrap();
+        }
+        for finder in FINDERS {
+            finder.look(&world, &one).await;
+            assert_eq!(world.end_of(&one).await, None, "{finder:?}: the successor lives");
+        }
+        world.executions.end(&successor, ExecutionState::Failed);
+        let dead = Release { execution: successor, ..one.clone() };
+        for finder in FINDERS {
+            finder.look(&world, &dead).await;
+            finder.look(&world, &one).await;
+        }
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?} {took_the_lock}");
+        assert!(world.lock().await.unwrap().kept.unwrap().contains("production"), "{finder:?}");
+        assert_eq!((world.executions.started().len(), world.ends_told(&one)), (1, 1), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t20_a_release_whose_putting_back_never_took_it_over_ends_dirty() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        world.executions.end(&world.put_back(&one).unwrap(), ExecutionState::Failed);
+        finder.look(&world, &one).await;
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+        assert!(world.lock().await.unwrap().kept.is_some(), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t20_where_nothing_may_be_started_a_person_is_called() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        world.executions.faults.plan("start", Fault::Denied);
+        finder.look(&world, &one).await;
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+        assert!(world.lock().await.unwrap().kept.is_some(), "{finder:?}");
+    }
+}
+
+#[tokio::test]
+async fn t20_a_release_that_died_while_it_was_put_back_ends_dirty_and_its_lock_is_kept() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let (one, two) = (world.claimed('a').await, world.claimed('b').await);
+        world.locked(&one).await;
+        world.queued(&two).await;
+        let rollout = world.rolls_back(&one).await;
         world.executions.end(&one.execution, ExecutionState::Aborted);
         finder.look(&world, &one).await;
         assert_eq!(world.executions.stopped(), [rollout], "{finder:?}");
@@ -113,14 +198,14 @@ async fn t08_nothing_is_decided_about_a_stage_while_its_rollout_may_go_on() {
         world.executions.end(&one.execution, ExecutionState::Aborted);
         world.executions.faults.plan("stop", Fault::Refused);
         finder.try_look(&world, &one).await.unwrap_err();
-        assert_eq!(world.end_of(&one).await, None, "{finder:?}");
+        assert_eq!(world.put_back(&one), None, "{finder:?}");
         assert_eq!(world.lock().await.unwrap().kept, None, "{finder:?}");
         // It was stopped, and nobody heard: it has ended by the next look.
         world.executions.faults.plan("stop", Fault::AnswerLost);
         finder.try_look(&world, &one).await.unwrap_err();
         finder.look(&world, &one).await;
         assert_eq!(world.executions.stopped().len(), 1, "{finder:?}");
-        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+        assert!(world.put_back(&one).is_some(), "{finder:?}");
     }
 }
 
@@ -135,7 +220,7 @@ async fn a_rollout_that_has_ended_is_not_stopped() {
         world.executions.end(&rollout, ExecutionState::Succeeded);
         finder.look(&world, &one).await;
         assert_eq!(world.executions.stopped(), [], "{finder:?}");
-        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+        assert!(world.put_back(&one).is_some(), "{finder:?}");
     }
 }
 

@@ -193,8 +193,8 @@ fn logs_and_executions_are_looked_at_by_those_who_must() {
         call("states:DescribeExecution", arn)
     };
     let sees = |machine: &str| those(|function| roles.allows(function, &execution(machine)));
-    assert_eq!(sees("release"), ["ask-approval", "claim-release", "sweep"]);
-    assert_eq!(sees("rollout"), [""; 0]);
+    assert_eq!(sees("release"), ["ask-approval", "claim-release", "sweep", "watch-executions"]);
+    assert_eq!(sees("rollout"), ["sweep", "watch-executions"]);
 }
 
 #[test]
@@ -221,13 +221,16 @@ fn each_secret_is_read_by_those_who_must() {
 }
 
 #[test]
-fn only_what_takes_events_in_starts_a_release_and_only_the_release_machine_starts_a_rollout() {
+fn only_what_takes_events_in_or_puts_in_order_starts_a_release_and_only_the_release_machine_a_rollout() {
     let roles = Roles::of_exchange();
     let starts = |name: &str| {
         let call = call("states:StartExecution", machine(name));
         roles.names().into_iter().filter(|role| roles.allows(role, &call)).collect::<Vec<_>>()
     };
-    assert_eq!(starts("release"), ["ecr-intake", "github-webhook", "reconcile"].map(named));
+    assert_eq!(
+        starts("release"),
+        ["ecr-intake", "github-webhook", "reconcile", "sweep", "watch-executions"].map(named)
+    );
     assert_eq!(starts("rollout"), [named("release")]);
     for action in [
         "states:StopExecution",

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use jiff::Timestamp;
 
 use super::NewNotice;
@@ -61,13 +61,24 @@ pub trait Locks: Send + Sync {
         token: &TaskToken,
     ) -> Result<(), PortError>;
 
-    /// Notes the execution that carries out the plan, before it writes. `Lost` unless `owner` has the lock and it is
-    /// not kept.
+    /// Lets an execution go on with what one that died had the lock for: rollout, plan and tasks stay noted. `Lost`
+    /// unless `from` has the lock and it is not kept.
+    async fn take_over(
+        &self,
+        stage: &StageName,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<Fenced, PortError>;
+
+    /// Notes the execution that carries out a plan, and the plan, before it writes. `Lost` unless `owner` has the lock
+    /// and it is not kept.
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        plan: &PlanHash,
     ) -> Result<Fenced, PortError>;
 
     /// Notes a task that was started. `Lost` unless `owner` has the lock.

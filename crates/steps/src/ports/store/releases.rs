@@ -7,7 +7,7 @@ use gantry_domain::notice::Notice;
 use gantry_domain::release::Release;
 use jiff::Timestamp;
 
-use super::{Holds, LogEntry};
+use super::{Fenced, Holds, LogEntry};
 use crate::ports::PortError;
 
 /// A notice to be recorded with a change. Its key names it within the release: what has been told is not told again.
@@ -65,10 +65,20 @@ pub struct ClaimMark {
 pub struct StoredRelease {
     /// The manifest. Never changed.
     pub release: Release,
+    /// The execution that has it: the manifest's, or the one that took it over when that one had died.
+    pub execution: ExecutionArn,
     /// How it ended, and why, once it did.
     pub ended: Option<(End, String)>,
     /// The stage that a person refused to open for it.
     pub rejected: Option<StageName>,
+}
+
+impl StoredRelease {
+    /// As it is kept when it has just been claimed.
+    pub fn begun(release: &Release) -> Self {
+        let execution = release.execution.clone();
+        Self { release: release.clone(), execution, ended: None, rejected: None }
+    }
 }
 
 /// A release whose end is not recorded yet.
@@ -137,6 +147,14 @@ pub trait Releases: Holds {
 
     /// Claims a rollback that a person asked for: manifest and first notice. Nothing else is claimed by it.
     async fn claim_rollback(&self, release: &Release, notice: &NewNotice) -> Result<Recorded, PortError>;
+
+    /// Gives a release that has not ended from an execution that died to one that ends it. `Lost` unless `from` has it.
+    async fn take_over(
+        &self,
+        release: &ReleaseId,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+    ) -> Result<Fenced, PortError>;
 
     /// The release. `None`: never claimed, or refused before it had a manifest.
     async fn find(&self, release: &ReleaseId) -> Result<Option<StoredRelease>, PortError>;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
 use jiff::Timestamp;
 
 use super::MemoryStore;
@@ -67,16 +67,36 @@ impl Locks for MemoryStore {
         self.fenced("lock_answered", stage, owner, same).await.map(drop)
     }
 
+    async fn take_over(
+        &self,
+        stage: &StageName,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+        token: &TaskToken,
+    ) -> Result<Fenced, PortError> {
+        let note = |stored: &mut StoredLock| {
+            let may_go_on = stored.lock.kept.is_none();
+            if may_go_on {
+                stored.lock.owner = to.clone();
+                stored.unanswered = Some(token.clone());
+            }
+            may_go_on
+        };
+        self.fenced("take_over_lock", stage, from, note).await
+    }
+
     async fn record_rollout(
         &self,
         stage: &StageName,
         owner: &ExecutionArn,
         rollout: &ExecutionArn,
+        plan: &PlanHash,
     ) -> Result<Fenced, PortError> {
         let note = |stored: &mut StoredLock| {
             let free_to_write = stored.lock.kept.is_none();
             if free_to_write {
                 stored.lock.rollout = Some(rollout.clone());
+                stored.lock.plan = Some(plan.clone());
             }
             free_to_write
         };
@@ -178,6 +198,7 @@ impl Locks for MemoryStore {
                 owner: to.waiter.execution.clone(),
                 release: to.waiter.release.clone(),
                 rollout: None,
+                plan: None,
                 tasks: Vec::new(),
                 acquired_at: at,
                 kept: None,

@@ -98,7 +98,7 @@ impl MemoryStore {
 
     /// A release as if it had been claimed.
     pub(crate) fn given_release(&self, release: &gantry_domain::release::Release) {
-        let stored = StoredRelease { release: release.clone(), ended: None, rejected: None };
+        let stored = StoredRelease::begun(release);
         self.state().releases.insert(release.id.clone(), stored);
     }
 

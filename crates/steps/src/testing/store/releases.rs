@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::End;
-use gantry_domain::names::{CommitSha, ComponentName, PipelineName, PlanHash, ReleaseId};
+use gantry_domain::names::{CommitSha, ComponentName, ExecutionArn, PipelineName, PlanHash, ReleaseId};
 use gantry_domain::plan::Plan;
 use gantry_domain::release::Release;
 use jiff::Timestamp;
@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::MemoryStore;
 use crate::ports::PortError;
 use crate::ports::store::{
-    ClaimMark, ClaimOutcome, Delivery, EndOutcome, LogEntry, NewClaim, NewNotice, Outbox, Plans, Recorded,
-    Releases, RunningRelease, StoredRelease,
+    ClaimMark, ClaimOutcome, Delivery, EndOutcome, Fenced, LogEntry, NewClaim, NewNotice, Outbox, Plans,
+    Recorded, Releases, RunningRelease, StoredRelease,
 };
 
 #[async_trait]
@@ -56,7 +56,7 @@ impl Releases for MemoryStore {
                 attempt: release.attempt,
             };
             state.claims.insert(key, mark);
-            let stored = StoredRelease { release: release.clone(), ended: None, rejected: None };
+            let stored = StoredRelease::begun(release);
             state.releases.insert(release.id.clone(), stored);
             state.tell(&release.id, claim.notice);
         }
@@ -68,12 +68,30 @@ impl Releases for MemoryStore {
         self.faults.before("claim_rollback").await?;
         let recorded = {
             let mut state = self.state();
-            let stored = StoredRelease { release: release.clone(), ended: None, rejected: None };
+            let stored = StoredRelease::begun(release);
             state.releases.entry(release.id.clone()).or_insert(stored);
             state.tell(&release.id, notice)
         };
         self.faults.after("claim_rollback")?;
         Ok(recorded)
+    }
+
+    async fn take_over(
+        &self,
+        release: &ReleaseId,
+        from: &ExecutionArn,
+        to: &ExecutionArn,
+    ) -> Result<Fenced, PortError> {
+        self.faults.before("take_over_release").await?;
+        let fenced = match self.state().releases.get_mut(release) {
+            Some(stored) if stored.ended.is_none() && stored.execution == *from => {
+                stored.execution = to.clone();
+                Fenced::Written
+            }
+            Some(_) | None => Fenced::Lost,
+        };
+        self.faults.after("take_over_release")?;
+        Ok(fenced)
     }
 
     async fn find(&self, release: &ReleaseId) -> Result<Option<StoredRelease>, PortError> {
@@ -132,7 +150,7 @@ impl Releases for MemoryStore {
         Ok(running
             .map(|stored| RunningRelease {
                 release: stored.release.id.clone(),
-                execution: stored.release.execution.clone(),
+                execution: stored.execution.clone(),
             })
             .collect())
     }
