@@ -1,6 +1,6 @@
 //! What people and machines do in a story.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use gantry_local::deeds::{Change, PATIENCE};
@@ -217,6 +217,15 @@ impl Story {
             Some((_, digest)) => names.of_image(digest),
             None => names.name(image),
         })
+    }
+
+    /// How many tasks of releases ECS has started in a cluster, however often it was asked.
+    pub fn one_off_tasks(&self, cluster: &str) -> BTreeSet<String> {
+        let calls = self.world.simulation.journal.calls();
+        let runs =
+            calls.iter().filter(|call| call.operation == "RunTask" && call.input["cluster"] == cluster);
+        let started = runs.filter_map(|call| call.outcome.as_ref().ok()?["tasks"][0]["taskArn"].as_str());
+        started.map(str::to_owned).collect()
     }
 
     /// The question as it stands now.

@@ -15,6 +15,7 @@ mod deeds;
 mod keys;
 mod mishaps;
 mod names;
+mod operator;
 mod outcomes;
 mod story;
 mod tables;
@@ -23,6 +24,7 @@ mod wait;
 
 pub use deeds::{ADA, BOB, CAT, GUS, Work};
 pub use keys::{Answered, Keys};
+pub use operator::Said;
 pub use story::{Story, quick, tell, with};
 pub use vendors::Vendor;
 

@@ -1,6 +1,6 @@
 //! What goes wrong by somebody's hand or by bad luck, and what people do about it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use gantry_local::road::{ROLLOUT, Road};
 use gantry_simulator::ecr::Delivery;
 use serde_json::{Value, json};
@@ -21,6 +21,26 @@ impl Story {
         self.world.client.stop_execution(&road.execution).await?;
         locked(&self.looked).stopped.push(road.execution.clone());
         Ok(road)
+    }
+
+    /// The machine that runs a function dies under it.
+    pub fn kills(&self, function: &str) -> Result<()> {
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME=gantry-exchange-{function}");
+        // Workers of other worlds have the same names.
+        let directory = self.world.client.endpoint().to_owned();
+        let mut killed = 0;
+        for process in std::fs::read_dir("/proc")?.flatten() {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            let words: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
+            let is_ours = words.iter().any(|word| word.ends_with(directory.as_bytes()));
+            if is_ours && words.contains(&name.as_bytes()) {
+                let pid = process.file_name();
+                let status = std::process::Command::new("kill").arg("-9").arg(&pid).status()?;
+                killed += usize::from(status.success());
+            }
+        }
+        ensure!(killed > 0, "no process of {function} was running");
+        Ok(())
     }
 
     /// From now on nobody hears how executions end.

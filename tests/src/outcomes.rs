@@ -56,10 +56,22 @@ impl Story {
 
     /// Waits until nothing is left to tell.
     pub async fn everybody_was_told(&self) -> Result<()> {
-        until("all notices to be told", async || {
-            Ok(self.rows_of("ReleasesTable", "undelivered").await?.is_empty().then_some(()))
+        until("all notices to be told", async || Ok(self.nothing_is_left_to_tell().await?.then_some(())))
+            .await
+    }
+
+    /// The sweeper looks until nothing is left to tell.
+    pub async fn sweeper_tells_everything(&self) -> Result<()> {
+        until("the sweeper to tell everything", async || {
+            self.sweeper_looks().await?;
+            Ok(self.nothing_is_left_to_tell().await?.then_some(()))
         })
         .await
+    }
+
+    /// Has everybody been told everything?
+    pub async fn nothing_is_left_to_tell(&self) -> Result<bool> {
+        Ok(self.rows_of("ReleasesTable", "undelivered").await?.is_empty())
     }
 
     /// Executions of the release machine, ended or not, as Step Functions lists them at this moment.

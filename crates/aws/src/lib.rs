@@ -1,5 +1,6 @@
 //! The ports on AWS: the only crate that uses the AWS SDK. One module per service; no decisions.
 
+mod caller;
 mod config;
 mod dead_letters;
 mod dynamodb;
@@ -13,6 +14,7 @@ mod sts;
 mod testing;
 
 pub use aws_config::SdkConfig;
+pub use caller::Caller;
 pub use config::connect;
 #[cfg(feature = "testing")]
 pub use config::connect_to;

@@ -1,12 +1,14 @@
 //! How a command can fail, and which exit code that is.
 //!
-//! 0: done. 1: the configuration is wrong. 2: the command could not do its work (clap uses 2 for a wrong command line).
+//! 0: done. 1: the configuration is wrong, or what was asked is refused. 2: the command could not do its work (clap uses 2
+//! for a wrong command line).
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use gantry_config::{LoadError, Mistakes, RenderError};
+use gantry_steps::ports::PortError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,15 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// What was asked is not done, for a reason that is told.
+    #[error("{0}")]
+    Refused(String),
+    /// A call to AWS failed.
+    #[error(transparent)]
+    Call(#[from] PortError),
+    /// The command could not begin.
+    #[error("the command could not begin")]
+    Runtime(#[source] std::io::Error),
     /// What was made could not be written as JSON: a defect.
     #[error("the outcome could not be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -52,10 +63,13 @@ impl Failure {
         }
         eprintln!("{text}");
         match self {
-            Self::Wrong { .. } => ExitCode::from(1),
-            Self::Unreadable(_) | Self::Render(_) | Self::Unwritable { .. } | Self::Json(_) => {
-                ExitCode::from(2)
-            }
+            Self::Wrong { .. } | Self::Refused(_) => ExitCode::from(1),
+            Self::Unreadable(_)
+            | Self::Render(_)
+            | Self::Unwritable { .. }
+            | Self::Call(_)
+            | Self::Runtime(_)
+            | Self::Json(_) => ExitCode::from(2),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod failure;
+mod installation;
 mod options;
 
 use std::process::ExitCode;
@@ -21,6 +22,10 @@ enum Command {
     Validate(commands::validate::Validate),
     Render(commands::render::Render),
     Schema(commands::schema::Schema),
+    Status(commands::status::Status),
+    Rollback(commands::rollback::Rollback),
+    Resume(commands::resume::Resume),
+    Unlock(commands::unlock::Unlock),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +33,10 @@ fn main() -> ExitCode {
         Command::Validate(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Schema(command) => command.run(),
+        Command::Status(command) => installation::run(command.run()),
+        Command::Rollback(command) => installation::run(command.run()),
+        Command::Resume(command) => installation::run(command.run()),
+        Command::Unlock(command) => installation::run(command.run()),
     };
     done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
 }

@@ -194,6 +194,12 @@ table! {
         task_roles: required List<RoleArn>,
         /// How long a wave may take before it counts as failed, from 1m to 6h.
         wave_timeout: defaulted Span = "15m",
+        /// How long a wave's success must hold before it counts, from 10s to 1h: tasks may crash after their first good health
+        /// check.
+        soak: defaulted Span = "1m",
+        /// So many tasks of a service that stop by themselves in that time make it a failure, from 1 to 100. Fewer make the
+        /// time begin anew. A service of fewer tasks fails when all of them do.
+        crash_limit: defaulted u32 = 2,
         /// The base URL of each component here, for checks that begin with `{component}`.
         urls: optional Entries<UrlText>,
         /// Hosts in private networks that checks may reach. Metadata addresses are always refused.

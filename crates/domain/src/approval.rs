@@ -222,4 +222,12 @@ mod tests {
         assert_eq!(decision.reason.unwrap().chars().count(), LONGEST_REASON);
         assert_eq!(decision.by, Some(person("U1")));
     }
+
+    #[test]
+    fn the_word_of_an_outcome_is_the_one_that_is_stored_and_chosen_by() {
+        for outcome in [Outcome::Approved, Outcome::Rejected, Outcome::Expired, Outcome::Superseded] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+            assert_eq!(outcome.to_string(), outcome.as_str());
+        }
+    }
 }

@@ -227,9 +227,15 @@ pub struct Task {
     pub task_definition: TaskDefinitionArn,
     /// `PROVISIONING`, `PENDING`, `RUNNING`, … `STOPPED`.
     pub last_status: String,
+    /// What its health checks say, where it has any and they have said something.
+    pub healthy: Option<bool>,
+    /// When it came to run.
+    pub started_at: Option<Timestamp>,
+    /// ECS's class of reasons for which it stopped, such as `EssentialContainerExited`.
+    pub stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
     pub stopped_reason: Option<String>,
-    /// When it stopped.
+    /// When it stopped, or began to.
     pub stopped_at: Option<Timestamp>,
     /// Its containers.
     pub containers: Vec<TaskContainer>,
@@ -244,6 +250,21 @@ impl Task {
     /// Has it come to its end?
     pub fn is_stopped(&self) -> bool {
         self.last_status == "STOPPED"
+    }
+
+    /// Did it stop by itself or because it was not well? Not when it was scaled in or replaced, when a person stopped it,
+    /// or when AWS took its capacity away.
+    pub fn crashed(&self) -> bool {
+        let reason = self.stopped_reason.as_deref().unwrap_or_default();
+        match self.stop_code.as_deref() {
+            Some("EssentialContainerExited" | "TaskFailedToStart") => true,
+            Some("UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth") => {
+                false
+            }
+            // The scheduler stops what is not needed and what fails its health checks under one code.
+            Some("ServiceSchedulerInitiated") => reason.contains("health check"),
+            Some(_) | None => !reason.is_empty() && !reason.starts_with("Scaling activity"),
+        }
     }
 
     /// Why it stopped, with what its containers say. `None` when nothing is told.

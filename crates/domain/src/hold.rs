@@ -119,6 +119,7 @@ mod tests {
     fn pre_production_opens_for_a_newer_commit_and_for_nothing_else() {
         assert_eq!(hold(0).passage(&release('b', 101)), Passage::Ends);
         assert_eq!(hold(0).passage(&release('b', 99)), Passage::Waits, "older");
+        assert_eq!(hold(0).passage(&release('b', 100)), Passage::Waits, "claimed with it");
         assert_eq!(hold(0).passage(&release('a', 101)), Passage::Waits, "the same commit once more");
     }
 

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod record;
 pub mod release;
 mod scale;
+pub mod soak;
 pub mod task_definition;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -130,6 +130,9 @@ pub enum Notice {
         hold: HoldId,
         /// The person who ended it, if one did.
         by: Option<SlackId>,
+        /// The operator who ended it with `gantry resume`, by the name that AWS knows them by, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<String>,
         /// The release of a newer commit that ended it, if one did.
         release: Option<ReleaseId>,
     },

@@ -13,6 +13,7 @@ use crate::names::{
     MondayColumn, MondayId, PipelineName, Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName,
     StepName,
 };
+use crate::soak::Soak;
 
 /// One pipeline: its components in the order they are deployed, its stages in theirs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,6 +140,9 @@ pub struct Stage {
     pub observe_role: RoleArn,
     /// How long a wave may take before it counts as failed.
     pub wave_timeout: Duration,
+    /// How long a wave's success must hold.
+    #[serde(default)]
+    pub soak: Soak,
     /// What must hold after a component's last wave, or after the whole stage.
     pub checks: Vec<Check>,
     /// Hosts in private or loopback networks that HTTP checks may reach. Metadata addresses are always denied.

@@ -3,14 +3,20 @@
 //! Good needs all of: the deployment that brings our task definition ended `SUCCESSFUL`, nothing newer replaced it, its
 //! revision holds our digests, and as many tasks as wanted run them, still so when it has soaked.
 
+mod proof;
+mod words;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, ServiceEvent, Task};
+use crate::ecs::{Controller, Deployment, DeploymentStatus, DeploymentSummary, Revision, ServiceEvent, Task};
 use crate::names::{ContainerName, Digest, ServiceName, TaskDefinitionArn};
+use crate::soak::Soak;
+use proof::{Proof, prove, prove_tasks};
+use words::{bad, cut};
 
 /// What is known about a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,11 +84,18 @@ pub struct DeploymentObservation {
     pub revision: Option<Revision>,
     /// The newest deployment begun after ours (after we asked, when ours is not seen).
     pub newer: Option<DeploymentSummary>,
+    /// `ACTIVE`, or what becomes of a service that somebody deletes.
+    pub status: String,
+    /// Who carries out its deployments.
+    pub controller: Controller,
+    /// What the service is to run, as the service itself tells it.
+    pub current: Option<TaskDefinitionArn>,
     /// How many tasks the service wants.
     pub desired_count: u32,
     /// Its tasks that are to run; read once the deployment is successful.
     pub tasks: Vec<Task>,
-    /// Tasks of our task definition that stopped; read once something is bad.
+    /// Tasks of our task definition that stopped or are stopping; read once the deployment is successful, or something
+    /// is bad.
     pub stopped: Vec<Task>,
     /// The service's events since we asked, newest first.
     pub events: Vec<ServiceEvent>,
@@ -101,6 +114,17 @@ pub struct Standing {
 }
 
 impl DeploymentObservation {
+    /// Why nothing can come of it any more: the service is being deleted, or others carry out its deployments now.
+    fn lost(&self) -> Option<String> {
+        if self.status != "ACTIVE" {
+            return Some(format!("the service is {}", self.status));
+        }
+        match &self.controller {
+            Controller::Ecs => None,
+            Controller::Other(who) => Some(format!("its deployments are carried out by {who} now")),
+        }
+    }
+
     /// Does the service stand at what is wanted, without a deployment of ours?
     pub fn stands(&self) -> Option<&Standing> {
         let standing = self.standing.as_ref().filter(|_| self.own.is_none());
@@ -111,12 +135,12 @@ impl DeploymentObservation {
 /// How long a deployment may stay unseen while another one is there, because reads lag behind writes.
 const UNSEEN: Duration = Duration::from_secs(60);
 
-/// ECS lists no more tasks than this at once.
-const TASKS_LISTED: usize = 100;
-
 /// Judges our deployment. `deadline` is when a wave counts as failed; `soak` is how long a success must hold.
-pub fn judge(seen: &DeploymentObservation, now: Timestamp, deadline: Timestamp, soak: Duration) -> Verdict {
+pub fn judge(seen: &DeploymentObservation, now: Timestamp, deadline: Timestamp, soak: Soak) -> Verdict {
     let late = now >= deadline;
+    if let Some(reason) = seen.lost() {
+        return bad(seen, &reason);
+    }
     if let Some(standing) = seen.stands() {
         return judge_standing(seen, standing, late);
     }
@@ -144,14 +168,42 @@ pub fn judge(seen: &DeploymentObservation, now: Timestamp, deadline: Timestamp, 
         | DeploymentStatus::RollbackFailed => {
             bad(seen, &format!("its deployment is {}", own.status.as_str()))
         }
-        DeploymentStatus::Successful => match prove(seen) {
-            Proof::Wrong(reason) => bad(seen, &reason),
-            Proof::Missing(reason) if late => bad(seen, &reason),
-            Proof::Missing(_) => Verdict::Pending,
-            Proof::Complete if own.finished_at.is_some_and(|at| now < later(at, soak)) => Verdict::Pending,
-            Proof::Complete => Verdict::Good,
-        },
+        DeploymentStatus::Successful => judge_success(seen, own, now, deadline, soak),
     }
+}
+
+/// ECS calls it a success: is it one, and has it held?
+fn judge_success(
+    seen: &DeploymentObservation,
+    own: &Deployment,
+    now: Timestamp,
+    deadline: Timestamp,
+    soak: Soak,
+) -> Verdict {
+    let begun = own.finished_at.unwrap_or(seen.asked_at);
+    let proof = prove(seen);
+    if let Proof::Wrong(reason) = &proof {
+        return bad(seen, reason);
+    }
+    let crashes: Vec<Timestamp> = seen
+        .stopped
+        .iter()
+        .filter(|task| task.task_definition == seen.wanted.task_definition && task.crashed())
+        .filter_map(|task| task.stopped_at.filter(|at| *at >= begun))
+        .collect();
+    if crashes.len() >= soak.limit_for(seen.desired_count) {
+        return bad(seen, &format!("{} of its tasks stopped after ECS called it a success", crashes.len()));
+    }
+    let complete_since = match proof {
+        Proof::Wrong(reason) => return bad(seen, &reason),
+        Proof::Missing(reason) if now >= deadline => return bad(seen, &reason),
+        Proof::Missing(_) => return Verdict::Pending,
+        Proof::Complete(since) => since,
+    };
+    // It begins anew with every task that had to be replaced, but not for ever.
+    let restarted = crashes.into_iter().chain(complete_since).fold(begun, Timestamp::max);
+    let longest = later(later(begun, soak.lasts).max(deadline), soak.lasts);
+    if now < later(restarted, soak.lasts) && now < longest { Verdict::Pending } else { Verdict::Good }
 }
 
 /// ECS went back by itself, or never left: what runs there decides.
@@ -163,7 +215,7 @@ fn judge_standing(seen: &DeploymentObservation, standing: &Standing, late: bool)
         Proof::Wrong(reason) => bad(seen, &reason),
         Proof::Missing(reason) if late => bad(seen, &reason),
         Proof::Missing(_) => Verdict::Pending,
-        Proof::Complete => Verdict::Good,
+        Proof::Complete(_) => Verdict::Good,
     }
 }
 
@@ -182,125 +234,8 @@ fn judge_unseen(seen: &DeploymentObservation, now: Timestamp, late: bool) -> Ver
     }
 }
 
-enum Proof {
-    Complete,
-    /// It may still come.
-    Missing(String),
-    Wrong(String),
-}
-
-/// Do the tasks that were wanted really run what was wanted?
-fn prove(seen: &DeploymentObservation) -> Proof {
-    let Some(revision) = &seen.revision else {
-        return Proof::Missing("ECS does not tell what its deployment brought".to_owned());
-    };
-    if revision.task_definition != seen.wanted.task_definition {
-        return Proof::Wrong(format!("its deployment brought {}", revision.task_definition));
-    }
-    for (container, digest) in &seen.wanted.digests {
-        let Some(image) = revision.images.iter().find(|image| image.container == *container) else {
-            return Proof::Missing(format!("ECS does not tell the image of container {container}"));
-        };
-        // An index may be resolved to one of its children: then the reference it was resolved from counts.
-        if !runs(&image.image, image.digest.as_ref(), digest) {
-            return Proof::Wrong(format!(
-                "container {container} runs {}, not {digest}",
-                shown(&image.image, &image.digest)
-            ));
-        }
-    }
-    prove_tasks(seen)
-}
-
-/// Are there as many tasks as wanted, and do they run what was wanted?
-fn prove_tasks(seen: &DeploymentObservation) -> Proof {
-    if seen.desired_count == 0 {
-        return Proof::Wrong("it wants 0 tasks, so nothing is proved".to_owned());
-    }
-    let up = seen
-        .tasks
-        .iter()
-        .filter(|task| task.is_running() && task.task_definition == seen.wanted.task_definition);
-    let mut count = 0;
-    for task in up {
-        for (container, digest) in &seen.wanted.digests {
-            let Some(one) = task.containers.iter().find(|one| one.name == *container) else {
-                return Proof::Missing(format!(
-                    "ECS does not tell about container {container} of {}",
-                    task.arn
-                ));
-            };
-            if !runs(&one.image, one.digest.as_ref(), digest) {
-                return Proof::Wrong(format!(
-                    "container {container} of {} runs {}, not {digest}",
-                    task.arn,
-                    shown(&one.image, &one.digest)
-                ));
-            }
-        }
-        count += 1;
-    }
-    let wanted = usize::try_from(seen.desired_count).unwrap_or(TASKS_LISTED).min(TASKS_LISTED);
-    if count < wanted {
-        return Proof::Missing(format!("only {count} of {} tasks run it", seen.desired_count));
-    }
-    Proof::Complete
-}
-
-/// Is it our digest: by reference, which a container runtime verifies down to every layer, or as ECS resolved it?
-fn runs(image: &str, resolved: Option<&Digest>, wanted: &Digest) -> bool {
-    match image.rsplit_once('@') {
-        Some((_, pinned)) => pinned == wanted.as_str(),
-        None => resolved == Some(wanted),
-    }
-}
-
-fn shown(image: &str, digest: &Option<Digest>) -> String {
-    match digest {
-        Some(digest) if !image.contains('@') => format!("{image} ({digest})"),
-        Some(_) | None => image.to_owned(),
-    }
-}
-
 fn later(at: Timestamp, span: Duration) -> Timestamp {
     SignedDuration::try_from(span).ok().and_then(|span| at.checked_add(span).ok()).unwrap_or(Timestamp::MAX)
-}
-
-/// No more stopped tasks and events than this are told.
-const TOLD: usize = 3;
-
-/// No reason is longer than this: it travels through states and messages.
-const LONGEST: usize = 1500;
-
-/// A bad verdict with everything ECS says about it.
-fn bad(seen: &DeploymentObservation, what: &str) -> Verdict {
-    let mut parts = vec![format!("{}: {what}", seen.service)];
-    if let Some(own) = &seen.own {
-        parts.extend(own.status_reason.clone());
-        parts.extend(own.rollback_reason.clone().filter(|reason| Some(reason) != own.status_reason.as_ref()));
-        if own.failed_tasks > 0 {
-            parts.push(format!("{} tasks failed", own.failed_tasks));
-        }
-        if !own.alarms.is_empty() {
-            parts.push(format!("alarms: {}", own.alarms.join(", ")));
-        }
-    }
-    let mut stops: Vec<String> = Vec::new();
-    for reason in seen.stopped.iter().filter_map(Task::why_stopped) {
-        if !stops.contains(&reason) {
-            stops.push(reason);
-        }
-    }
-    parts.extend(stops.into_iter().take(TOLD).map(|reason| format!("a task stopped: {reason}")));
-    parts.extend(seen.events.iter().take(TOLD).map(|event| format!("event: {}", event.message)));
-    Verdict::Bad(cut(&parts.join("; ")))
-}
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    text.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 /// Judges a task that was to run to its end. `container` is the one whose exit code counts.
@@ -355,5 +290,7 @@ pub fn deadline(began: Timestamp, span: Duration) -> Timestamp {
     later(began, span)
 }
 
+#[cfg(test)]
+mod soaking;
 #[cfg(test)]
 mod tests;

@@ -219,4 +219,94 @@ mod tests {
     fn nothing_is_carried_where_nothing_passed() {
         assert_eq!(carried(&[vec![], vec![row("production", 'a', false, true)]]), None);
     }
+
+    /// A row of production's history: later releases passed later.
+    fn passed(service: &str, release: u32, digit: char, rolled_back: bool) -> VerifiedEntry {
+        VerifiedEntry {
+            service: service.parse().unwrap(),
+            release: number(release),
+            at: Timestamp::from_second(i64::from(release) * 3600).unwrap(),
+            ..row("production", digit, false, rolled_back).entry
+        }
+    }
+
+    fn number(release: u32) -> ReleaseId {
+        ReleaseId::new(format!("exchange-{release:07}-1")).unwrap()
+    }
+
+    fn web() -> ServiceName {
+        ServiceName::new("web").unwrap()
+    }
+
+    fn baseline(digest: Option<Digest>) -> BaselineEntry {
+        let VerifiedEntry { stage, service, task_definition, at, .. } = passed("web", 0, 'a', false);
+        BaselineEntry { stage, service, task_definition, digest, at }
+    }
+
+    #[test]
+    fn t19_the_target_is_the_services_newest_row_that_stands_and_is_of_another_release() {
+        let target_of = |rows: &[VerifiedEntry]| {
+            target(rows, &web(), &number(9), Some(&baseline(Some(digest('0')))))
+                .map(|target| (target.digest, target.release))
+        };
+        let good = || passed("web", 5, 'c', false);
+        let chosen = Some((digest('c'), Some(number(5))));
+        assert_eq!(target_of(&[passed("web", 9, 'e', false), good()]), chosen, "of another release");
+        assert_eq!(target_of(&[passed("web", 8, 'd', true), good()]), chosen, "that stands");
+        assert_eq!(target_of(&[passed("sidekiq", 8, 'd', false), good()]), chosen, "of this service");
+        assert_eq!(target_of(&[good(), passed("web", 4, 'b', false)]), chosen, "the newest");
+        assert_eq!(target_of(&[passed("web", 9, 'e', false)]), Some((digest('0'), None)), "the baseline");
+    }
+
+    #[test]
+    fn t19_a_baseline_whose_digest_nobody_can_tell_is_no_target() {
+        assert_eq!(target(&[], &web(), &number(9), Some(&baseline(None))), None);
+        assert_eq!(target(&[], &web(), &number(9), None), None);
+    }
+
+    #[test]
+    fn t19_a_rollback_marks_what_it_goes_back_behind_and_nothing_else() {
+        let rows = [
+            passed("web", 9, 'e', false),
+            passed("sidekiq", 9, 'e', false),
+            passed("web", 8, 'd', true),
+            passed("web", 7, 'b', false),
+            passed("web", 6, 'c', false),
+            passed("web", 5, 'b', false),
+            passed("web", 4, 'a', false),
+        ];
+        let marked = |to: Option<&ReleaseId>| -> Vec<ReleaseId> {
+            undone(&rows, &web(), &digest('b'), to).map(|row| row.release.clone()).collect()
+        };
+        assert_eq!(marked(Some(&number(5))), [number(9), number(6)], "7 ran the target's own digest");
+        assert_eq!(marked(None), [number(9), number(6), number(4)], "behind everything, to the baseline");
+    }
+
+    #[test]
+    fn the_one_before_is_the_newest_under_which_something_ran_another_digest() {
+        let of = |rows: &[VerifiedEntry]| before(&rows.iter().collect::<Vec<_>>());
+        let ends = |newest: u32, other: Option<u32>| Before {
+            newest: Some(number(newest)),
+            before: other.map(number),
+        };
+        let (web, sidekiq) = (
+            |release, digit, back| passed("web", release, digit, back),
+            |release, digit| passed("sidekiq", release, digit, false),
+        );
+        assert_eq!(of(&[]), Before::default());
+        assert_eq!(of(&[web(9, 'e', true)]), Before::default(), "nothing that stands");
+        assert_eq!(of(&[web(9, 'e', false)]), ends(9, None));
+        assert_eq!(of(&[web(9, 'e', false), web(8, 'd', true), web(7, 'c', false)]), ends(9, Some(7)));
+        assert_eq!(of(&[web(7, 'c', false), web(9, 'e', false)]), ends(9, Some(7)), "by time, not by place");
+        assert_eq!(
+            of(&[web(9, 'e', false), web(8, 'e', false), web(7, 'c', false)]),
+            ends(9, Some(7)),
+            "8 changed nothing"
+        );
+        let both =
+            [web(9, 'e', false), sidekiq(9, 'd'), web(8, 'e', false), sidekiq(8, 'c'), web(7, 'a', false)];
+        assert_eq!(of(&both), ends(9, Some(8)), "sidekiq was another one");
+        let listed_first = [sidekiq(9, 'd'), web(9, 'e', false), web(8, 'e', false), web(7, 'c', false)];
+        assert_eq!(of(&listed_first), ends(9, Some(7)), "a service is compared with itself");
+    }
 }

@@ -24,7 +24,7 @@ pub mod record_end;
 pub mod record_rollback;
 pub mod record_stage;
 pub mod release_lock;
-mod resume;
+pub mod resume;
 mod rollout;
 pub mod run_checks;
 pub mod send_notices;

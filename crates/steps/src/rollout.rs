@@ -177,9 +177,14 @@ impl<'a> Watch<'a> {
         Self { clock, over: deadline(clock.now(), WATCH) }
     }
 
+    /// Is it time to return?
+    pub(crate) fn is_over(&self) -> bool {
+        self.clock.now() >= self.over
+    }
+
     /// Waits for the next look. `false`: it is time to return instead.
     pub(crate) async fn again(&self) -> bool {
-        if self.clock.now() >= self.over {
+        if self.is_over() {
             return false;
         }
         self.clock.sleep(POLL).await;

@@ -1,9 +1,9 @@
 //! State `WatchWave`: looks at the deployments of one wave and judges them. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use gantry_domain::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, Service};
+use gantry_domain::ErrorName;
+use gantry_domain::ecs::{Deployment, DeploymentStatus, DeploymentSummary, Revision, Service, Task};
 use gantry_domain::names::{
     ExecutionArn, PlanHash, ReleaseId, ServiceDeploymentArn, ServiceName, ServiceRevisionArn, StageName,
 };
@@ -14,6 +14,7 @@ use gantry_domain::verdict::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::StepError as _;
 use crate::ports::store::Plans;
 use crate::ports::{Clock, ObserveStage, PortError, StageScope, TaskState};
 use crate::rollout::{RolloutError, StepAddress, Watch};
@@ -54,8 +55,8 @@ pub struct WatchWaveOutput {
 /// Why a wave could not be looked at.
 pub type WatchWaveError = RolloutError;
 
-/// How long a success must hold: a task that dies at once should not count.
-const SOAK: Duration = Duration::from_secs(15);
+/// A service that is missing from so many looks in a row is gone: one answer may be older than the one before.
+const MISSED: u32 = 3;
 
 /// Watches a wave.
 pub struct WatchWave<'a> {
@@ -85,17 +86,36 @@ impl WatchWave<'_> {
             asked_at: input.started_at,
             services: &input.services,
             own: BTreeMap::new(),
+            missed: BTreeMap::new(),
         };
         let until = deadline(input.started_at, plan.terms.wave_timeout);
         let watch = Watch::begin(self.clock);
+        let mut has_seen = false;
         let verdict = loop {
-            let verdict = wave.look(self.clock.now(), until).await?;
-            if verdict != Verdict::Pending || !watch.again().await {
-                break verdict;
+            let looked = wave.look(self.clock.now(), until).await;
+            has_seen |= looked.is_ok();
+            match looked {
+                Ok(Verdict::Pending) => {}
+                Ok(verdict) => break verdict,
+                Err(error) if !passes(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(error = error.words(), "a look at the wave failed");
+                    if !has_seen && watch.is_over() {
+                        return Err(error);
+                    }
+                }
+            }
+            if !watch.again().await {
+                break Verdict::Pending;
             }
         };
         Ok(WatchWaveOutput { verdict: verdict.word(), reason: verdict.reason().map(str::to_owned) })
     }
+}
+
+/// May the next look do better? A failed one shows nothing about the wave.
+fn passes(error: &RolloutError) -> bool {
+    matches!(error.name(), ErrorName::Throttled | ErrorName::Unavailable)
 }
 
 struct Wave<'a> {
@@ -106,6 +126,8 @@ struct Wave<'a> {
     services: &'a [StartedService],
     /// Our deployments, as far as they were found.
     own: BTreeMap<ServiceName, ServiceDeploymentArn>,
+    /// How often in a row a service was missing.
+    missed: BTreeMap<ServiceName, u32>,
 }
 
 impl Wave<'_> {
@@ -123,8 +145,11 @@ impl Wave<'_> {
             if arns.is_empty() { Vec::new() } else { self.observe.deployments(&self.scope, &arns).await? };
         let mut verdicts = Vec::new();
         for started in self.services {
-            let service = services.iter().find(|service| service.name == started.service);
-            let service = service.ok_or_else(|| RolloutError::ServiceGone(started.service.clone()))?;
+            let Some(service) = services.iter().find(|service| service.name == started.service) else {
+                verdicts.push(self.miss(&started.service));
+                continue;
+            };
+            self.missed.remove(&started.service);
             let own = self.own.get(&started.service);
             let own = own.and_then(|arn| deployments.iter().find(|deployment| deployment.arn == *arn));
             let list = lists.get(&started.service).map(Vec::as_slice).unwrap_or_default();
@@ -132,6 +157,15 @@ impl Wave<'_> {
             verdicts.push(self.judge(&mut seen, now, until).await?);
         }
         Ok(judge_wave(verdicts))
+    }
+
+    fn miss(&mut self, service: &ServiceName) -> Verdict {
+        let missed = self.missed.entry(service.clone()).or_default();
+        *missed += 1;
+        if *missed < MISSED {
+            return Verdict::Pending;
+        }
+        Verdict::Bad(format!("{service}: the service is not there any more"))
     }
 
     /// Ours is the oldest deployment that was not known when the plan was made and brings our task definition.
@@ -198,6 +232,9 @@ impl Wave<'_> {
             own: own.cloned(),
             revision: None,
             newer: newer.cloned(),
+            status: service.status.clone(),
+            controller: service.controller.clone(),
+            current: service.task_definition.clone(),
             desired_count: service.desired_count,
             tasks: Vec::new(),
             stopped: Vec::new(),
@@ -213,21 +250,33 @@ impl Wave<'_> {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Verdict, PortError> {
-        if seen.own.as_ref().is_some_and(|own| own.status == DeploymentStatus::Successful) {
+        let soak = self.plan.terms.soak;
+        let is_success = seen.own.as_ref().is_some_and(|own| own.status == DeploymentStatus::Successful);
+        if is_success {
             seen.revision = self.revision_of(seen.own.as_ref()).await?;
+            seen.stopped = self.stopped(seen).await?;
+        }
+        if is_success || seen.stands().is_some_and(|standing| standing.settled) {
             seen.tasks = self.observe.tasks_of(&self.scope, &seen.service, TaskState::Running).await?;
         }
-        if seen.stands().is_some_and(|standing| standing.settled) {
-            seen.tasks = self.observe.tasks_of(&self.scope, &seen.service, TaskState::Running).await?;
-        }
-        let verdict = judge(seen, now, until, SOAK);
-        if verdict.word() != VerdictWord::Bad {
+        let verdict = judge(seen, now, until, soak);
+        if verdict.word() != VerdictWord::Bad || is_success {
             return Ok(verdict);
         }
+        match self.stopped(seen).await {
+            Ok(stopped) => {
+                seen.stopped = stopped;
+                Ok(judge(seen, now, until, soak))
+            }
+            // They would only explain it.
+            Err(_) => Ok(verdict),
+        }
+    }
+
+    /// Tasks of our task definition that stopped.
+    async fn stopped(&self, seen: &DeploymentObservation) -> Result<Vec<Task>, PortError> {
         let stopped = self.observe.tasks_of(&self.scope, &seen.service, TaskState::Stopped).await?;
-        seen.stopped =
-            stopped.into_iter().filter(|task| task.task_definition == seen.wanted.task_definition).collect();
-        Ok(judge(seen, now, until, SOAK))
+        Ok(stopped.into_iter().filter(|task| task.task_definition == seen.wanted.task_definition).collect())
     }
 
     async fn revision_of(&self, own: Option<&Deployment>) -> Result<Option<Revision>, PortError> {
@@ -240,3 +289,5 @@ impl Wave<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timelines;

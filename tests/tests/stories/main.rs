@@ -5,6 +5,7 @@ mod checks;
 mod console;
 mod decisions;
 mod documents;
+mod faults;
 mod harness;
 mod intake;
 mod locks;

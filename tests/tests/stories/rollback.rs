@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use gantry_tests::{ADA, CAT, Change, Story, Work, WorldOptions, quick, tell};
 use serde_json::json;
 
@@ -171,6 +171,17 @@ fn t20_a_rollback_that_fails_keeps_the_lock_and_calls_a_person() -> Result<()> {
         let kept = story.lock_is_kept("preproduction").await?;
         assert!(kept.contains("Rolling back did not work either"), "{kept}");
         story.an_error_was_logged("plan-rollback", "AccessDenied");
+
+        // Somebody looks, puts it right, and says so.
+        let status = story.gantry(&["status"]).await?;
+        assert!(status.words.contains("preproduction: KEPT since exchange-c1-1 failed there"), "{status:?}");
+        let wrong = story.gantry(&["unlock", "preproduction", "--release", "exchange-c0-1"]).await?;
+        assert_eq!(wrong.code, Some(1), "{wrong:?}");
+        assert!(wrong.words.contains("was left by exchange-c1-1"), "{wrong:?}");
+        let release = road.id;
+        let freed = story.gantry(&["unlock", "preproduction", "--release", &release]).await?;
+        assert_eq!(freed.code, Some(0), "{freed:?}");
+        assert!(story.gantry(&["status"]).await?.words.contains("preproduction: free"));
         Ok(())
     })
 }
@@ -214,8 +225,13 @@ fn a_person_rolls_back_one_component_to_the_release_before() -> Result<()> {
     tell(without_tasks(), async |story| {
         good(story, "backend").await?;
         good(story, "client").await?;
-        let input = json!({ "rollback": { "stage": "production", "components": ["client"] } });
-        let execution = story.starts_on_console(&input).await?;
+        let unknown = story.gantry(&["rollback", "production", "--component", "frontend"]).await?;
+        assert_eq!(unknown.code, Some(1), "{unknown:?}");
+        assert!(unknown.words.contains("there is no component \"frontend\""), "{unknown:?}");
+        let started = story.gantry(&["rollback", "production", "--component", "client"]).await?;
+        assert_eq!(started.code, Some(0), "{started:?}");
+        let execution = started.words.split_whitespace().find(|word| word.starts_with("arn:"));
+        let execution = execution.context("the execution that was started")?.to_owned();
         let road = story.execution_ends(&execution).await?;
         assert_eq!(road.end.as_deref(), Some("RolledBack"), "{:?}", road.reason);
         assert_eq!(story.runs("exchange-base-cluster-prod2", "exchange-client-web")?, "client@c0");
@@ -224,6 +240,16 @@ fn a_person_rolls_back_one_component_to_the_release_before() -> Result<()> {
         assert_eq!(asked.matches(" updates ").count(), 1, "{asked}");
         let told = story.slack_says();
         assert!(told.contains("A person asked for it"), "{told}");
+
+        let status = story.gantry(&["status"]).await?;
+        assert!(status.words.contains("until somebody resumes it: gantry resume production"), "{status:?}");
+        let resumed = story.gantry(&["resume", "production"]).await?;
+        assert_eq!(resumed.code, Some(0), "{resumed:?}");
+        let again = story.gantry(&["resume", "production"]).await?;
+        assert!(again.words.contains("does not hold"), "{again:?}");
+        story.everybody_was_told().await?;
+        let told = story.slack_says();
+        assert!(told.contains("*production is resumed* by arn:aws:"), "{told}");
         Ok(())
     })
 }

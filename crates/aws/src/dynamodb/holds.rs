@@ -52,6 +52,7 @@ impl Holds for ReleasesTable {
     async fn resume(&self, hold: &Hold, by: &Resumer, notice: &NewNotice) -> Result<Recorded, PortError> {
         let by = match by {
             Resumer::Person(person) => person.to_string(),
+            Resumer::Operator(name) => name.clone(),
             Resumer::Release(release) => release.to_string(),
         };
         let change = Expression::update("SET #status = :resumed, #by = :by")

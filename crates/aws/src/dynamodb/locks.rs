@@ -185,6 +185,13 @@ impl Locks for LocksTable {
         Ok(if freed { Fenced::Written } else { Fenced::Lost })
     }
 
+    async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
+        let condition =
+            Expression::when("#owner = :owner AND attribute_exists(#kept)").with("owner", s(owner));
+        let freed = self.table.remove(&key(stage), &condition).await?;
+        Ok(if freed { Fenced::Written } else { Fenced::Lost })
+    }
+
     async fn pass(
         &self,
         owner: Option<&ExecutionArn>,

@@ -161,8 +161,16 @@ pub(super) fn task(from: types::Task) -> Result<Task, Unreadable> {
         arn: required("task", from.task_arn)?,
         task_definition: required("task definition", from.task_definition_arn)?,
         last_status: from.last_status.ok_or(Unreadable::Missing("task status"))?,
+        healthy: match from.health_status {
+            Some(types::HealthStatus::Healthy) => Some(true),
+            Some(types::HealthStatus::Unhealthy) => Some(false),
+            Some(_) | None => None,
+        },
+        started_at: time(from.started_at),
+        stop_code: from.stop_code.map(|code| code.as_str().to_owned()),
         stopped_reason: from.stopped_reason,
-        stopped_at: time(from.stopped_at),
+        // Its network interface takes a while to go; the containers have ended before.
+        stopped_at: time(from.execution_stopped_at.or(from.stopping_at).or(from.stopped_at)),
         containers: containers.into_iter().map(container).collect::<Result<_, _>>()?,
     })
 }

@@ -13,6 +13,7 @@ use gantry_domain::task_definition::TaskDefinitionBody;
 use gantry_steps::ports::{DeployStage, PortError, StageScope, TaskRequest, TaskStart};
 
 use super::observe::told;
+use super::once::once;
 use super::{EcsStage, fields};
 use crate::error::{Unreadable, classify};
 
@@ -50,7 +51,8 @@ impl DeployStage for EcsStage {
             .set_runtime_platform(from.runtime_platform)
             .set_enable_fault_injection(from.enable_fault_injection)
             .set_tags(Some(tags));
-        let answer = request.send().await.map_err(|error| classify(&call, error))?;
+        let sent = request.customize().config_override(once()).send();
+        let answer = sent.await.map_err(|error| classify(&call, error))?;
         let arn = answer.task_definition.and_then(|definition| definition.task_definition_arn);
         let arn = arn.ok_or_else(|| Unreadable::Missing("task definition's ARN").of(&call))?;
         TaskDefinitionArn::new(arn)
@@ -69,7 +71,7 @@ impl DeployStage for EcsStage {
             .cluster(scope.cluster.as_str())
             .service(service.as_str())
             .task_definition(task_definition.as_str());
-        let answer = request.send().await;
+        let answer = request.customize().config_override(once()).send().await;
         answer.map(drop).map_err(|error| classify(format!("ecs:UpdateService {service}"), error))
     }
 

@@ -4,6 +4,7 @@ mod convert;
 mod deploy;
 mod fields;
 mod observe;
+mod once;
 #[cfg(test)]
 mod tests;
 

@@ -150,7 +150,7 @@ fn http_check(table: &HttpTable, components: &Components, mistakes: &mut Gathere
     Some(SharedKind::Http { url: url.clone()?, rest })
 }
 
-fn counted(number: Option<&At<u32>>, most: u32, mistakes: &mut Gathered) {
+pub(super) fn counted(number: Option<&At<u32>>, most: u32, mistakes: &mut Gathered) {
     if let Some(number) = number
         && !(1..=most).contains(&number.value)
     {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::checks::Shared;
+use super::checks::{Shared, counted};
 use super::components::Components;
 use super::tasks::within;
 use super::{Overrides, StageGrants, Unique, cloned, endpoints, not_empty, role_name};
@@ -11,6 +11,7 @@ use crate::file::{ApprovalTable, Document, StageTable};
 use crate::mistake::{At, Gathered};
 use gantry_domain::names::{AccountId, PipelineName, Region, RoleArn, ServiceName};
 use gantry_domain::pipeline::{ApprovalGate, CheckKind, Stage};
+use gantry_domain::soak::Soak;
 
 /// A stage and what its deploy role is granted.
 pub(super) struct Built {
@@ -75,6 +76,8 @@ fn stage(
     let checks = endpoints::checks(name.as_ref(), checks, &bases, &private_hosts, mistakes);
     let wave_timeout =
         within(table.wave_timeout.as_ref(), Duration::from_secs(60), Duration::from_secs(6 * 3600), mistakes);
+    let soak = within(table.soak.as_ref(), Duration::from_secs(10), Duration::from_secs(3600), mistakes);
+    counted(table.crash_limit.as_ref(), 100, mistakes);
     let approval = table.approval.as_ref().map(|gate| approval(&gate.value, mistakes));
     let task_roles = task_roles(table, mistakes);
     let (name, pipeline) = (name?, &pipeline?.value);
@@ -85,6 +88,7 @@ fn stage(
         observe_role: role("observe")?,
         cluster: cloned(table.cluster.as_ref())?,
         wave_timeout: wave_timeout?,
+        soak: Soak { lasts: soak?, crash_limit: table.crash_limit.as_ref()?.value },
         checks: checks?,
         private_hosts,
         // A gate that could not be read must not become a missing gate.

@@ -95,6 +95,7 @@ pub fn build(
         deploy_role: stage.deploy_role.clone(),
         observe_role: stage.observe_role.clone(),
         wave_timeout: stage.wave_timeout,
+        soak: stage.soak,
         private_hosts: stage.private_hosts.clone(),
         services: builder.services,
         steps,

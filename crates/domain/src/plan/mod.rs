@@ -23,6 +23,7 @@ use crate::names::{
     TaskDefinitionArn,
 };
 use crate::pipeline::Check;
+use crate::soak::Soak;
 
 pub use build::{ObservedService, ObservedStage, PlanError, build, task_family};
 pub use moved::moved;
@@ -66,6 +67,9 @@ pub struct PlanTerms {
     pub observe_role: RoleArn,
     /// How long a wave may take.
     pub wave_timeout: Duration,
+    /// How long its success must hold.
+    #[serde(default, skip_serializing_if = "Soak::is_default")]
+    pub soak: Soak,
     /// Hosts in private networks that its checks may reach.
     pub private_hosts: Vec<String>,
     /// Every service of the stage, also those that stay as they are.

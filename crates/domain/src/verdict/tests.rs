@@ -1,16 +1,17 @@
 //! Timelines of deployments, and what each must be judged.
 
+use super::words::{LONGEST, TOLD};
 use super::*;
 use crate::ecs::{ContainerImage, TaskContainer};
 use crate::names::{ServiceDeploymentArn, ServiceRevisionArn, TaskArn};
 
-const OURS: &str = "arn:aws:ecs:us-west-2:111122223333:task-definition/web:13";
-const OLD: &str = "arn:aws:ecs:us-west-2:111122223333:task-definition/web:12";
+pub(super) const OURS: &str = "arn:aws:ecs:us-west-2:111122223333:task-definition/web:13";
+pub(super) const OLD: &str = "arn:aws:ecs:us-west-2:111122223333:task-definition/web:12";
 const REGISTRY: &str = "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop";
-const SOAK: Duration = Duration::from_secs(15);
+const SOAK: Soak = Soak { lasts: Duration::from_secs(15), crash_limit: 2 };
 const WAVE: Duration = Duration::from_secs(600);
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_262_400 + second).unwrap()
 }
 
@@ -36,7 +37,7 @@ fn revision_arn(id: &str) -> ServiceRevisionArn {
         .unwrap()
 }
 
-fn own(status: DeploymentStatus) -> Deployment {
+pub(super) fn own(status: DeploymentStatus) -> Deployment {
     let finished_at = status.is_over().then(|| at(60));
     Deployment {
         arn: deployment_arn("ours"),
@@ -57,11 +58,14 @@ fn revision(digit: char) -> Revision {
     Revision { arn: revision_arn("ours"), task_definition: definition(OURS), images }
 }
 
-fn task(id: char, arn: &str, status: &str, digit: char) -> Task {
+pub(super) fn task(id: char, arn: &str, status: &str, digit: char) -> Task {
     Task {
         arn: TaskArn::new(format!("arn:aws:ecs:us-west-2:111122223333:task/c/{id}")).unwrap(),
         task_definition: definition(arn),
         last_status: status.to_owned(),
+        healthy: None,
+        started_at: None,
+        stop_code: None,
         stopped_reason: None,
         stopped_at: None,
         containers: vec![TaskContainer {
@@ -75,7 +79,7 @@ fn task(id: char, arn: &str, status: &str, digit: char) -> Task {
 }
 
 /// Two tasks wanted and running, our deployment in that status.
-fn seen(status: DeploymentStatus) -> DeploymentObservation {
+pub(super) fn seen(status: DeploymentStatus) -> DeploymentObservation {
     DeploymentObservation {
         service: ServiceName::new("web").unwrap(),
         wanted: Wanted { task_definition: definition(OURS), digests: BTreeMap::from([(app(), digest('b'))]) },
@@ -83,6 +87,9 @@ fn seen(status: DeploymentStatus) -> DeploymentObservation {
         own: Some(own(status)),
         revision: Some(revision('b')),
         newer: None,
+        status: "ACTIVE".to_owned(),
+        controller: Controller::Ecs,
+        current: Some(definition(OURS)),
         desired_count: 2,
         tasks: vec![task('1', OURS, "RUNNING", 'b'), task('2', OURS, "RUNNING", 'b')],
         stopped: Vec::new(),
@@ -100,12 +107,12 @@ fn newer(second: i64) -> DeploymentSummary {
     }
 }
 
-fn judged(seen: &DeploymentObservation, second: i64) -> Verdict {
+pub(super) fn judged(seen: &DeploymentObservation, second: i64) -> Verdict {
     judge(seen, at(second), deadline(at(0), WAVE), SOAK)
 }
 
 #[track_caller]
-fn assert_bad(seen: &DeploymentObservation, second: i64, words: &str) {
+pub(super) fn assert_bad(seen: &DeploymentObservation, second: i64, words: &str) {
     match judged(seen, second) {
         Verdict::Bad(reason) => assert!(reason.contains(words), "{reason:?} does not say {words:?}"),
         other => panic!("{other:?} at {second} s, expected bad: {words}"),
@@ -279,7 +286,9 @@ fn t17_a_stuck_deployment_tells_why_in_ecs_own_words_and_not_too_much() {
     stopped.stopped_reason = Some("CannotPullContainerError: not found".to_owned());
     seen.stopped = vec![stopped.clone(), stopped];
     let event = ServiceEvent { at: at(30), message: "(service web) was unable to place a task.".to_owned() };
-    seen.events = vec![event; 9];
+    let steady =
+        |second| ServiceEvent { at: at(second), message: format!("(service web) started 1 tasks: {second}") };
+    seen.events = (31..39).rev().map(steady).chain([event.clone(), event]).collect();
     seen.own.as_mut().unwrap().failed_tasks = 4;
     let Verdict::Bad(reason) = judged(&seen, 600) else { panic!("not bad") };
     for words in
@@ -288,7 +297,9 @@ fn t17_a_stuck_deployment_tells_why_in_ecs_own_words_and_not_too_much() {
         assert!(reason.contains(words), "{reason}");
     }
     assert_eq!(reason.matches("CannotPullContainerError").count(), 1);
-    assert_eq!(reason.matches("unable to place").count(), TOLD);
+    assert_eq!(reason.matches("unable to place").count(), 1, "complaints come first, and once");
+    assert_eq!(reason.matches("event: ").count(), TOLD);
+    assert!(reason.contains("started 1 tasks: 38"), "then the newest: {reason}");
     seen.events[0].message = "x".repeat(9000);
     assert!(judged(&seen, 600).reason().unwrap().chars().count() <= LONGEST);
 }

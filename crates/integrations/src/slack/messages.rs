@@ -87,12 +87,16 @@ pub(super) fn render(message: Message<'_>) -> Rendered {
             let put_back =
                 rollback::PutBack { release, stage, hold, until: *until, resumers, reason, services };
             match message.outcome {
-                Some(Notice::Resumed { by, release, .. }) => put_back.resumed(by.as_ref(), release.as_ref()),
+                Some(Notice::Resumed { by, operator, release, .. }) => put_back
+                    .resumed(&rollback::Resumed::of(by.as_ref(), operator.as_deref(), release.as_ref())),
                 _ => put_back.holds(),
             }
         }
         Notice::Held { stage, after, until } => rollback::held(release, stage, after, *until),
-        Notice::Resumed { stage, by, release, .. } => rollback::resumed(stage, by.as_ref(), release.as_ref()),
+        Notice::Resumed { stage, by, operator, release, .. } => rollback::resumed(
+            stage,
+            &rollback::Resumed::of(by.as_ref(), operator.as_deref(), release.as_ref()),
+        ),
         Notice::Ended { end, stage, reason, next } => {
             release::ended(release, *end, stage.as_ref(), reason, next.as_deref())
         }

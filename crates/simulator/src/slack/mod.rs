@@ -178,6 +178,11 @@ impl SlackWorkspace {
         self.state().faults.push_back((method.into(), fault));
     }
 
+    /// From now on every call of the Web API goes wrong in this way; `None` ends it.
+    pub fn outage(&self, fault: Option<Fault>) {
+        self.state().outage = fault;
+    }
+
     /// A number that grows with every change.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.version.subscribe()

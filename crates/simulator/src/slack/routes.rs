@@ -30,6 +30,12 @@ async fn api(
         Some(Fault::Status(status)) => Err(Refusal::Status(status)),
         Some(Fault::RateLimited(seconds)) => Err(Refusal::RateLimited(seconds)),
         Some(Fault::Error(code)) => Err(Refusal::code(&code)),
+        Some(Fault::Silence) => std::future::pending().await,
+        Some(Fault::Late(by)) => {
+            let answer = carry_out(&slack, &method, &headers, &body);
+            tokio::time::sleep(by).await;
+            answer
+        }
         Some(Fault::AnswerLost) => carry_out(&slack, &method, &headers, &body).and(Err(Refusal::Status(504))),
         None => carry_out(&slack, &method, &headers, &body),
     };

@@ -48,6 +48,7 @@ pub(super) struct State {
     pub(super) modals: Vec<Modal>,
     pub(super) interactions: VecDeque<Interaction>,
     pub(super) faults: VecDeque<(String, Fault)>,
+    pub(super) outage: Option<Fault>,
     pub(super) bucket: Bucket,
     triggers: BTreeMap<String, Trigger>,
     responses: BTreeMap<String, ResponseUrl>,
@@ -65,6 +66,7 @@ impl State {
             modals: Vec::new(),
             interactions: VecDeque::new(),
             faults: VecDeque::new(),
+            outage: None,
             bucket: Bucket::new(config.post_rate),
             triggers: BTreeMap::new(),
             responses: BTreeMap::new(),
@@ -266,8 +268,9 @@ impl State {
     }
 
     pub(super) fn fault(&mut self, method: &str) -> Option<Fault> {
-        let index = self.faults.iter().position(|(of, _)| of == method)?;
-        self.faults.remove(index).map(|(_, fault)| fault)
+        let planned = self.faults.iter().position(|(of, _)| of == method);
+        let planned = planned.and_then(|index| self.faults.remove(index)).map(|(_, fault)| fault);
+        planned.or_else(|| self.outage.clone())
     }
 }
 

@@ -478,6 +478,22 @@ async fn t43_slack_goes_wrong_when_told_to_and_then_recovers() {
     }
     assert_eq!(statuses, [503, 429, 200, 504, 200]);
     assert_eq!(world.slack.messages().len(), 2, "the lost answer's message was posted");
+
+    let post = || {
+        let body = json!({"channel": "C0RELEASES", "text": "x"});
+        let call = world.http.post(&url).bearer_auth("xoxb-right").json(&body);
+        call.timeout(Duration::from_millis(200)).send()
+    };
+    for (outage, status) in [(Fault::Status(500), Some(500)), (Fault::Silence, None), (Fault::Silence, None)]
+    {
+        world.slack.outage(Some(outage));
+        assert_eq!(post().await.ok().map(|response| response.status().as_u16()), status);
+    }
+    world.slack.outage(Some(Fault::Late(Duration::from_millis(10))));
+    assert!(post().await.is_ok());
+    world.slack.outage(None);
+    assert!(post().await.is_ok());
+    assert_eq!(world.slack.messages().len(), 4);
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //!
 //! Synchronous and free of HTTP: arguments in, an answer or a refusal out. `routes` puts it on the wire.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::limits::{self, Surface};
@@ -13,7 +15,7 @@ const POST_TEXT: usize = 40_000;
 /// A text longer than this is refused when a message is changed.
 const UPDATE_TEXT: usize = 4_000;
 
-/// Something Slack does wrong once, for a test or a demonstration.
+/// Something Slack does wrong, for a test or a demonstration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// An HTTP status without a useful body.
@@ -24,6 +26,10 @@ pub enum Fault {
     Error(String),
     /// The call takes effect, but its answer is an HTTP 504.
     AnswerLost,
+    /// The call does not take effect, and nothing ever answers.
+    Silence,
+    /// The call takes effect, and its answer comes so much later, in real time.
+    Late(Duration),
 }
 
 /// Why a call was not carried out.

@@ -1,5 +1,5 @@
 use futures::future::join_all;
-use gantry_domain::approval::{Approval, Choice, Outcome};
+use gantry_domain::approval::{Approval, Choice, Decision, Outcome};
 use gantry_domain::names::{ApprovalId, SlackId};
 use gantry_domain::notice::Notice;
 use std::time::Duration;
@@ -198,4 +198,30 @@ async fn a_rejection_is_noted_at_the_release_and_keeps_its_reason() {
     assert_eq!(decision.by, Some(SlackId::new("U0QA").unwrap()));
     let release = crate::ports::store::Releases::find(&world.store, &world.approval.release).await.unwrap();
     assert_eq!(release.unwrap().rejected, Some(given::stage("production")));
+}
+
+#[tokio::test]
+async fn t03_no_decision_in_a_persons_name_is_made_without_that_persons_click() {
+    let world = World::new().await;
+    let stored = world.store.find(&world.approval.id).await.unwrap().unwrap();
+    let forged = Decision {
+        outcome: Outcome::Approved,
+        by: Some(person("U0LEAD")),
+        at: world.approval.asked_at,
+        reason: None,
+    };
+    world.decide().close(&stored, forged).await.unwrap();
+    assert_eq!(world.outcome().await, None);
+    assert_eq!(world.decisions_told(), 0);
+}
+
+#[tokio::test]
+async fn a_question_that_is_decided_is_not_closed_once_more() {
+    let world = World::new().await;
+    world.click("U0LEAD", Choice::Approve).await;
+    let stored = world.store.find(&world.approval.id).await.unwrap().unwrap();
+    world.clock.pass(Duration::from_secs(5 * 3600));
+    world.decide().expire(&stored).await.unwrap();
+    assert_eq!(world.outcome().await, Some(Outcome::Approved));
+    assert_eq!(world.decisions_told(), 1);
 }

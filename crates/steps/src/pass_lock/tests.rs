@@ -324,6 +324,9 @@ impl Locks for Restless<'_> {
     ) -> Result<Fenced, PortError> {
         self.0.record_task(stage, owner, task).await
     }
+    async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
+        self.0.free_kept(stage, owner).await
+    }
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError> {
         self.0.keep(stage, owner, reason).await
     }

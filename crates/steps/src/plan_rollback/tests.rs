@@ -2,11 +2,12 @@ use gantry_domain::ErrorName;
 use gantry_domain::names::PlanHash;
 use gantry_domain::plan::{PlanKind, PlanStep};
 use gantry_domain::record::RolloutOutcome;
+use gantry_domain::release::Undoing;
 use gantry_domain::verified::VerifiedEntry;
 
 use super::{PlanRollback, PlanRollbackError, PlanRollbackInput, PlanRollbackOutput};
 use crate::StepError as _;
-use crate::ports::store::{NewNotice, Verified as _};
+use crate::ports::store::{NewNotice, Plans as _, Verified as _};
 use crate::testing::given::{self, component, digest};
 use crate::testing::{Fate, Road, TAKES, road};
 
@@ -59,19 +60,30 @@ fn hash_of(output: &PlanRollbackOutput) -> PlanHash {
 
 /// A row of web, verified by a release at that minute.
 async fn verified(road: &Road<'_>, release: char, of: char, minute: u8, rolled_back: bool) {
+    rows_of(road, release, &[("web", of)], (minute, rolled_back)).await;
+}
+
+/// Rows of services of the backend with their digests, verified by a release at that minute.
+async fn rows_of(
+    road: &Road<'_>,
+    release: char,
+    services: &[(&str, char)],
+    (minute, rolled_back): (u8, bool),
+) {
     let release = given::release(&road.pipeline, release, "2026-11-20T12:00:00Z");
     road.store.given_release(&release);
-    let row = VerifiedEntry {
+    let row = |(service, of): &(&str, char)| VerifiedEntry {
         stage: road.name(),
         component: component("backend"),
-        service: "web".parse().unwrap(),
+        service: service.parse().unwrap(),
         release: release.id.clone(),
         commit: Some(release.commit.clone()),
-        digest: digest(of),
-        task_definition: given::task_definition("web", 1),
+        digest: digest(*of),
+        task_definition: given::task_definition(service, 1),
         at: format!("2026-11-20T12:{minute:02}:00Z").parse().unwrap(),
         rolled_back,
     };
+    let rows: Vec<VerifiedEntry> = services.iter().map(row).collect();
     let notice = gantry_domain::notice::Notice::StageVerified {
         stage: road.name(),
         deployed: vec![],
@@ -79,7 +91,7 @@ async fn verified(road: &Road<'_>, release: char, of: char, minute: u8, rolled_b
         passed: vec![],
     };
     road.store
-        .record(&release.id, &[row], &NewNotice::new(crate::ports::Clock::now(road.clock), notice))
+        .record(&release.id, &rows, &NewNotice::new(crate::ports::Clock::now(road.clock), notice))
         .await
         .unwrap();
 }
@@ -203,4 +215,77 @@ async fn t20_a_rollback_is_never_rolled_back() {
     let back = plans(&road, &wave.0, None).await.unwrap();
     let error = plans(&road, &hash_of(&back), None).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::Inconsistent);
+}
+
+#[tokio::test]
+async fn only_a_plan_of_this_release_and_stage_is_undone() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    let plan = road.plan_of(&wave.0).await;
+    let mut others = [plan.clone(), plan];
+    others[0].terms.release = given::release_id("exchange-cccccccccccc-1");
+    others[1].terms.stage = given::stage("production");
+    for other in others {
+        let hash = road.store.put(&other).await.unwrap();
+        let error = plans(&road, &hash, None).await.unwrap_err();
+        assert!(matches!(error, PlanRollbackError::NoPlan(_)), "{error:?}");
+        assert_eq!(error.name(), ErrorName::Inconsistent);
+    }
+}
+
+/// The release is a person's wish to go back.
+async fn wish(road: &mut Road<'_>, stage: &str, to: Option<char>) {
+    let to = to.map(|to| given::release(&road.pipeline, to, "2026-11-20T12:00:00Z").id);
+    road.release.undoes =
+        Some(Undoing { stage: given::stage(stage), components: vec![component("backend")], to });
+    road.store.given_release(&road.release);
+}
+
+/// A row of every service of the backend, with a digest of its own.
+async fn backend_verified(road: &Road<'_>, release: char, digits: [char; 4], minute: u8) {
+    let services: Vec<_> =
+        ["web", "sidekiq", "clockwork", "kafka-consumer"].into_iter().zip(digits).collect();
+    rows_of(road, release, &services, (minute, false)).await;
+}
+
+async fn digests(road: &Road<'_>, output: &PlanRollbackOutput) -> Vec<gantry_domain::names::Digest> {
+    let plan = road.plan_of(output.plan_hash.as_ref().unwrap()).await;
+    plan.terms.services.iter().map(|planned| planned.digest.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_person_goes_back_to_the_rows_of_the_release_that_was_named() {
+    let clock = road::clock();
+    let mut road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    backend_verified(&road, 'c', ['1', '2', '3', '4'], 1).await;
+    backend_verified(&road, 'd', ['5', '6', '7', '8'], 2).await;
+    wish(&mut road, "preproduction", Some('c')).await;
+    let output = plans(&road, &wave.0, None).await.unwrap();
+    assert_eq!(digests(&road, &output).await, ['1', '2', '3', '4'].map(digest));
+}
+
+#[tokio::test]
+async fn a_person_who_names_no_release_goes_back_to_the_baseline() {
+    let clock = road::clock();
+    let mut road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    backend_verified(&road, 'd', ['5', '6', '7', '8'], 2).await;
+    wish(&mut road, "preproduction", None).await;
+    let output = plans(&road, &wave.0, None).await.unwrap();
+    assert_eq!(digests(&road, &output).await, ['a'; 4].map(digest));
+}
+
+#[tokio::test]
+async fn a_wish_for_another_stage_undoes_nothing_here() {
+    let clock = road::clock();
+    let mut road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    backend_verified(&road, 'c', ['1', '2', '3', '4'], 1).await;
+    wish(&mut road, "production", Some('c')).await;
+    // The failed plan's first wave alone, and to its newest row: the wish is not about this stage.
+    backend_verified(&road, 'd', ['5', '6', '7', '8'], 2).await;
+    let output = plans(&road, &wave.0, failed_at(u32::try_from(wave.1).unwrap())).await.unwrap();
+    assert_eq!(digests(&road, &output).await, [digest('5')]);
 }

@@ -266,6 +266,7 @@ impl World {
                     let revision = self.revisions[newest.target.as_ref().unwrap()].clone();
                     let mut task = running_task(&mut self.count, &name, 0, &revision);
                     task.last_status = "STOPPED".to_owned();
+                    task.stop_code = Some("EssentialContainerExited".to_owned());
                     task.stopped_reason = Some("Essential container in task exited".to_owned());
                     self.tasks.insert(task.arn.clone(), (Some(name.clone()), task));
                     let target = before.last().and_then(|before| before.target.clone()).unwrap();
@@ -293,6 +294,9 @@ fn running_task(count: &mut u32, name: &ServiceName, index: u32, revision: &Revi
         arn: TaskArn::new(format!("{ARN}:task/c/{name}-{count}-{index}")).unwrap(),
         task_definition: revision.task_definition.clone(),
         last_status: "RUNNING".to_owned(),
+        healthy: None,
+        started_at: None,
+        stop_code: None,
         stopped_reason: None,
         stopped_at: None,
         containers: containers.collect(),
@@ -465,6 +469,9 @@ impl DeployStage for FakeStage<'_> {
             arn: arn.clone(),
             task_definition: request.task_definition.clone(),
             last_status: "RUNNING".to_owned(),
+            healthy: None,
+            started_at: None,
+            stop_code: None,
             stopped_reason: None,
             stopped_at: (!world.endless).then(|| deadline(now, TAKES)),
             containers: containers.collect(),

@@ -1,7 +1,6 @@
-use gantry_domain::ErrorName;
+use std::time::Duration;
 
 use super::*;
-use crate::StepError as _;
 use crate::testing::{Fate, Fault, Road, TAKES, road};
 
 /// Plans, starts the first wave, and what it is to be watched with.
@@ -44,7 +43,7 @@ async fn a_wave_that_goes_through_is_good() {
     let input = started(&road).await;
     let (calls, output) = watch_all(&road, &input).await;
     assert_eq!(output, WatchWaveOutput { verdict: VerdictWord::Good, reason: None });
-    assert_eq!(calls, 2, "40 s and 15 s of soaking are two looks of 45 s");
+    assert_eq!(calls, 3, "40 s and 60 s of soaking are three looks of 45 s");
 }
 
 #[tokio::test]
@@ -151,9 +150,23 @@ async fn watching_changes_nothing_and_an_outage_is_an_error_to_try_again() {
     let road = Road::new(&clock).await;
     let input = started(&road).await;
     let written = road.stage.written();
-    road.stage.faults.plan("deployments_of", Fault::Refused);
+    for _ in 0..10 {
+        road.stage.faults.plan("deployments_of", Fault::Refused);
+    }
     let step = WatchWave { plans: &road.store, observe: &road.stage, clock: &clock };
     assert_eq!(step.run(input.clone()).await.unwrap_err().name(), ErrorName::Unavailable);
     watch_all(&road, &input).await;
     assert_eq!(road.stage.written(), written);
+}
+
+#[tokio::test]
+async fn an_error_that_does_not_pass_is_told_at_once() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let input = started(&road).await;
+    let before = clock.now();
+    road.stage.deny("deployments_of");
+    let step = WatchWave { plans: &road.store, observe: &road.stage, clock: &clock };
+    assert_eq!(step.run(input).await.unwrap_err().name(), ErrorName::AccessDenied);
+    assert_eq!(clock.now(), before);
 }

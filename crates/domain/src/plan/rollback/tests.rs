@@ -196,3 +196,51 @@ fn plans_of_releases_keep_the_hash_they_had_before_there_were_rollbacks() {
     let back = case.back(None).unwrap();
     assert!(serde_json::to_string(&back.terms).unwrap().contains("\"kind\":\"rollback\""));
 }
+
+#[test]
+fn a_service_that_runs_nothing_is_not_back() {
+    let mut case = Case::new(&[]);
+    service(&mut case.now, "web").service.running_count = 0;
+    assert_eq!(labels(&case.back(case.step("backend: web")).unwrap()), ["backend: web"]);
+}
+
+#[test]
+fn a_service_is_back_only_when_ecs_tells_that_the_digest_runs_and_no_other() {
+    let step = |case: &Case| case.step("backend: web");
+    let mut untold = Case::new(&[]);
+    service(&mut untold.now, "web").images.clear();
+    assert_eq!(labels(&untold.back(step(&untold)).unwrap()), ["backend: web"], "no image is told");
+
+    let mut mixed = Case::new(&[]);
+    let web = service(&mut mixed.now, "web");
+    let mut other = web.images[0].clone();
+    other.image = other.image.replace(digest('a').as_str(), digest('b').as_str());
+    other.digest = Some(digest('b'));
+    web.images.push(other);
+    assert_eq!(labels(&mixed.back(step(&mixed)).unwrap()), ["backend: web"], "a task of another still runs");
+
+    let right = Case::new(&[]);
+    assert!(labels(&right.back(step(&right)).unwrap()).is_empty(), "nothing to do");
+}
+
+#[test]
+fn the_waves_of_components_come_in_the_order_they_are_deployed() {
+    let names = ["engine", "backend"].map(|name| name.parse().unwrap());
+    let waves: Vec<String> = waves_of(&exchange(), &names)
+        .iter()
+        .map(|wave| {
+            let services: Vec<&str> = wave.services.iter().map(ServiceName::as_str).collect();
+            format!("{}: {}", wave.component, services.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        waves,
+        [
+            "backend: web",
+            "backend: sidekiq",
+            "backend: clockwork",
+            "backend: kafka-consumer",
+            "engine: exchange-engine-app",
+        ]
+    );
+}

@@ -7,7 +7,7 @@ use gantry_domain::release::Undoing;
 
 use super::super::RESUME;
 use super::super::blocks::{Block, Button, Confirm, Style, mrkdwn, plain, section};
-use super::super::mrkdwn::{lines, list, person, plain as unmarked, row};
+use super::super::mrkdwn::{line, lines, list, person, plain as unmarked, row};
 use super::{COMPONENTS, REASON, Rendered, version};
 
 /// A rollback as it was recorded.
@@ -33,9 +33,9 @@ impl PutBack<'_> {
     }
 
     /// The hold is over: no button.
-    pub(super) fn resumed(&self, by: Option<&SlackId>, release: Option<&ReleaseId>) -> Rendered {
+    pub(super) fn resumed(&self, by: &Resumed<'_>) -> Rendered {
         let mut blocks = self.body();
-        blocks.push(section(words_of_end(self.stage, by, release)));
+        blocks.push(section(by.words(self.stage)));
         Rendered { text: self.text(), blocks }
     }
 
@@ -101,19 +101,45 @@ impl PutBack<'_> {
     }
 }
 
-/// A hold is over whose message could not be changed.
-pub(super) fn resumed(stage: &StageName, by: Option<&SlackId>, release: Option<&ReleaseId>) -> Rendered {
-    Rendered { text: format!("{stage} is resumed."), blocks: vec![section(words_of_end(stage, by, release))] }
+/// Who or what ended a hold.
+pub(super) enum Resumed<'a> {
+    Person(&'a SlackId),
+    Operator(&'a str),
+    Release(&'a ReleaseId),
+    Nobody,
 }
 
-fn words_of_end(stage: &StageName, by: Option<&SlackId>, release: Option<&ReleaseId>) -> String {
-    match (by, release) {
-        (Some(by), _) => format!("▶️ *{stage} is resumed* by {}: releases go in again.", person(by)),
-        (None, Some(release)) => {
-            format!("▶️ *{stage} is resumed*: release `{release}` of a newer commit came.")
+impl<'a> Resumed<'a> {
+    pub(super) fn of(
+        by: Option<&'a SlackId>,
+        operator: Option<&'a str>,
+        release: Option<&'a ReleaseId>,
+    ) -> Self {
+        match (by, operator, release) {
+            (Some(by), _, _) => Self::Person(by),
+            (None, Some(name), _) => Self::Operator(name),
+            (None, None, Some(release)) => Self::Release(release),
+            (None, None, None) => Self::Nobody,
         }
-        (None, None) => format!("▶️ *{stage} is resumed*."),
     }
+
+    fn words(&self, stage: &StageName) -> String {
+        match self {
+            Self::Person(by) => format!("▶️ *{stage} is resumed* by {}: releases go in again.", person(by)),
+            Self::Operator(name) => {
+                format!("▶️ *{stage} is resumed* by {}: releases go in again.", line(name, 200))
+            }
+            Self::Release(release) => {
+                format!("▶️ *{stage} is resumed*: release `{release}` of a newer commit came.")
+            }
+            Self::Nobody => format!("▶️ *{stage} is resumed*."),
+        }
+    }
+}
+
+/// A hold is over whose message could not be changed.
+pub(super) fn resumed(stage: &StageName, by: &Resumed<'_>) -> Rendered {
+    Rendered { text: format!("{stage} is resumed."), blocks: vec![section(by.words(stage))] }
 }
 
 /// A release waits for a stage that holds.

@@ -11,8 +11,10 @@ use crate::ports::PortError;
 /// Who ended a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resumer {
-    /// A person.
+    /// A person in the chat.
     Person(SlackId),
+    /// A person with access to the account, by the name that AWS knows them by.
+    Operator(String),
     /// A release of a newer commit.
     Release(ReleaseId),
 }

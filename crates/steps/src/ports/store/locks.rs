@@ -104,6 +104,9 @@ pub trait Locks: Send + Sync {
     /// Frees the lock that `owner` has.
     async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
 
+    /// Frees a lock that is kept: a person has looked at the stage. `Lost` unless `owner` has it and it is kept.
+    async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
+
     /// Passes the lock on in one transaction: from `owner` (`None`: it was free) to somebody in the queue, who leaves
     /// it and is to be answered. `Lost` when the lock or the queue changed meanwhile.
     async fn pass(

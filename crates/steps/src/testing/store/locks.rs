@@ -172,6 +172,17 @@ impl Locks for MemoryStore {
         Ok(fenced)
     }
 
+    async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
+        self.faults.before("free_kept").await?;
+        let mut state = self.state();
+        let held = state.locks.get(stage).map(|stored| &stored.lock);
+        if held.is_some_and(|lock| lock.owner == *owner && lock.kept.is_some()) {
+            state.locks.remove(stage);
+            return Ok(Fenced::Written);
+        }
+        Ok(Fenced::Lost)
+    }
+
     async fn pass(
         &self,
         owner: Option<&ExecutionArn>,
