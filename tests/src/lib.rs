@@ -19,12 +19,16 @@ mod operator;
 mod outcomes;
 mod story;
 mod tables;
+mod vendors;
 mod wait;
 
 pub use deeds::{ADA, BOB, CAT, GUS, Work};
 pub use keys::{Answered, Keys};
 pub use operator::Said;
 pub use story::{Story, quick, tell, with};
+pub use vendors::Vendor;
+
+pub use gantry_simulator::faults::Fault;
 
 pub use gantry_local::deeds::Change;
 pub use gantry_local::world::WorldOptions;

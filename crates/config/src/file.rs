@@ -1,13 +1,13 @@
 //! The tables of `gantry.toml`, as people write them. `compile` checks them against each other.
 
 use gantry_domain::names::{
-    AccountId, BranchName, ClusterName, ComponentName, ContainerName, Digest, GitHubRepository, PipelineName,
-    Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName, StepName,
+    AccountId, BranchName, ClusterName, ComponentName, ContainerName, Digest, GitHubRepository, MondayColumn,
+    MondayId, PipelineName, Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName, StepName,
 };
 
 use crate::read::{
-    Base, Command, Entries, Families, Glob, Host, List, LogGroups, Pointer, Scalar, Span, UrlText, Workflow,
-    table,
+    Base, Command, Entries, Families, Glob, Host, Label, List, LogGroups, Pointer, Scalar, Span, UrlText,
+    Workflow, table,
 };
 
 table! {
@@ -17,6 +17,10 @@ table! {
         pipeline: required PipelineTable,
         /// Where people are told and asked.
         slack: required SlackTable,
+        /// What GitHub is told of each stage. Absent: nothing.
+        github: optional GitHubTable,
+        /// The board on Monday where each release is an item. Absent: there is none.
+        monday: optional MondayTable,
         /// What is built into one image and deployed together, in the order of deployment.
         components: required List<ComponentTable>,
         /// Environments, in the order a release passes them.
@@ -49,6 +53,70 @@ table! {
         app: required SlackId,
         /// The channel, such as C01ABCDEFGH.
         channel: required SlackId,
+    }
+}
+
+table! {
+    /// What GitHub is told of each stage. The token for it goes into a secret of its own.
+    GitHubTable {
+        /// A status on the release's commit, named `gantry/<pipeline>/<stage>`.
+        statuses: defaulted bool = true,
+        /// A deployment of the release's commit to the environment that is named like the stage.
+        deployments: defaulted bool = true,
+    }
+}
+
+table! {
+    /// A board on Monday where each release is an item. Columns and groups are named by their ids, not their titles.
+    MondayTable {
+        /// The board's id, as it stands in its address.
+        board: required MondayId,
+        /// The group that new items are put in. Default: the board's first.
+        group: optional MondayColumn,
+        /// Which column holds what.
+        columns: required MondayColumnsTable,
+        /// Words of the status column, where the board has its own.
+        labels: defaulted MondayLabelsTable = {},
+    }
+}
+
+table! {
+    /// Columns of the board. What has none is not written.
+    MondayColumnsTable {
+        /// A text column for the release's id. Items are found by it, so people must leave it alone.
+        key: required MondayColumn,
+        /// A status column for how the release stands.
+        status: required MondayColumn,
+        /// A text column for each component's version.
+        versions: optional MondayColumn,
+        /// A link column that leads to the commit.
+        link: optional MondayColumn,
+        /// A text column for why a release did not succeed.
+        reason: optional MondayColumn,
+        /// A date column for each stage: when it was verified.
+        dates: optional Entries<MondayColumn>,
+    }
+}
+
+table! {
+    /// Labels of the status column; `{stage}` stands for the stage's name. Labels the board lacks are created.
+    MondayLabelsTable {
+        /// A stage is being changed, or the release is in line for it.
+        under_way: defaulted Label = "Under way",
+        /// People are asked.
+        waiting: defaulted Label = "Waiting for approval",
+        /// A stage runs the release.
+        verified: defaulted Label = "Verified in {stage}",
+        /// Every stage runs the release.
+        succeeded: defaulted Label = "Released",
+        /// It was not promoted.
+        declined: defaulted Label = "Declined",
+        /// What ran before runs again.
+        rolled_back: defaulted Label = "Rolled back",
+        /// It failed and nothing was changed.
+        failed: defaulted Label = "Failed",
+        /// It failed and a stage needs a person.
+        needs_a_person: defaulted Label = "Needs a person",
     }
 }
 

@@ -5,6 +5,7 @@ pub mod candidate;
 pub mod changes;
 pub mod check;
 pub mod claim;
+pub mod course;
 pub mod ecs;
 mod end;
 mod error_name;

@@ -335,6 +335,23 @@ name!(
     |text| is_slug(text, 25) && text.contains('-')
 );
 name!(
+    /// A board on Monday.
+    MondayId,
+    "a Monday id",
+    "up to 20 digits, as they stand in the board's address",
+    |text| (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+);
+name!(
+    /// A column or group of a board on Monday, for example `status`.
+    MondayColumn,
+    "a column's or group's id",
+    "up to 64 lower-case letters, digits and underscores, as Monday shows under \"Copy column ID\"",
+    |text| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    }
+);
+name!(
     /// A Slack user, team, app or channel.
     SlackId,
     "a Slack id",

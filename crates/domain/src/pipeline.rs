@@ -2,6 +2,7 @@
 //!
 //! `gantry-config` makes it; it is packaged beside each function, so it changes only when the stack is deployed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,8 @@ use serde_json::Value;
 
 use crate::names::{
     AccountId, BranchName, ClusterName, ComponentName, ConfigHash, ContainerName, Digest, GitHubRepository,
-    PipelineName, Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName, StepName,
+    MondayColumn, MondayId, PipelineName, Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName,
+    StepName,
 };
 use crate::soak::Soak;
 
@@ -29,6 +31,12 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// Where people are told and asked.
     pub slack: Slack,
+    /// What GitHub is told. `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<GitHub>,
+    /// The board where each release is a row. `None`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monday: Option<Monday>,
 }
 
 /// The repository and branch a release comes from.
@@ -234,6 +242,70 @@ pub struct Slack {
     pub app: SlackId,
     /// The channel's id (a name would not do for `chat.update`).
     pub channel: SlackId,
+}
+
+/// What GitHub is told of each stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitHub {
+    /// A status on the release's commit.
+    pub statuses: bool,
+    /// A deployment of the release's commit to the environment that is named like the stage.
+    pub deployments: bool,
+}
+
+/// A board on Monday, and which of its columns hold what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monday {
+    /// The board.
+    pub board: MondayId,
+    /// The group that new items are put in. `None`: the board's first.
+    pub group: Option<MondayColumn>,
+    /// The columns.
+    pub columns: MondayColumns,
+    /// Words of the status column.
+    pub labels: MondayLabels,
+}
+
+/// Columns of a board, by their ids.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MondayColumns {
+    /// Holds the release's id: items are found by it.
+    pub key: MondayColumn,
+    /// Holds how the release stands.
+    pub status: MondayColumn,
+    /// Holds each component's version.
+    pub versions: Option<MondayColumn>,
+    /// Leads to the commit.
+    pub link: Option<MondayColumn>,
+    /// Holds why a release did not succeed.
+    pub reason: Option<MondayColumn>,
+    /// Hold when each stage was verified.
+    pub dates: BTreeMap<StageName, MondayColumn>,
+}
+
+/// Labels of the status column. `{stage}` in one stands for the stage's name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MondayLabels {
+    /// A stage is being changed, or the release is in line for it.
+    pub under_way: String,
+    /// People are asked.
+    pub waiting: String,
+    /// A stage runs the release.
+    pub verified: String,
+    /// Every stage runs it.
+    pub succeeded: String,
+    /// It was not promoted.
+    pub declined: String,
+    /// What ran before runs again.
+    pub rolled_back: String,
+    /// It failed and nothing was changed.
+    pub failed: String,
+    /// It failed and the stage needs a person.
+    pub needs_a_person: String,
 }
 
 impl Pipeline {

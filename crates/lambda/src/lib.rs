@@ -16,7 +16,10 @@
 //! | `GANTRY_SLACK_HOOKS_URL` | where response URLs point to | `https://hooks.slack.com` |
 //! | `GANTRY_GITHUB_WEBHOOK_SECRET` | ARN of the secret GitHub signs with | none |
 //! | `GANTRY_GITHUB_TOKEN_SECRET` | ARN of the token's secret | asks without a token |
+//! | `GANTRY_GITHUB_STATUS_TOKEN_SECRET` | ARN of the secret of the token that tells GitHub | none |
 //! | `GANTRY_GITHUB_BASE_URL` | GitHub's REST API | `https://api.github.com` |
+//! | `GANTRY_MONDAY_TOKEN_SECRET` | ARN of the secret of Monday's token | none |
+//! | `GANTRY_MONDAY_BASE_URL` | Monday's GraphQL API | `https://api.monday.com/v2` |
 //! | `GANTRY_CLOCK_ORIGIN`, `GANTRY_CLOCK_FACTOR` | the local world's clock | real time |
 //! | `GANTRY_LOG` | which log lines are written | `warn,lambda_runtime::layers::panic=off,gantry=info` |
 //! | `LAMBDA_TASK_ROOT` | folder of `gantry.json`; set by Lambda | `.` |
@@ -46,4 +49,4 @@ pub use mask::{MASK, Mask, MaskedSecrets};
 pub use routes::{GitHubDoor, Route, SlackDoor};
 pub use runtime::{event, http, task};
 pub use settings::{Environment, SettingError, Settings, Source};
-pub use wiring::Wiring;
+pub use wiring::{Vendors, Wiring};

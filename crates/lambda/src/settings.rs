@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use gantry_domain::names::SlackId;
 use gantry_domain::{Scale, ScaleError};
-use gantry_integrations::github::GitHubSettings;
+use gantry_integrations::github::{GitHubSettings, GitHubTellerSettings};
+use gantry_integrations::monday::MondayTellerSettings;
 use gantry_integrations::slack::SlackSettings;
 use jiff::Timestamp;
 
@@ -122,6 +123,21 @@ impl Settings {
         Ok(GitHubSettings {
             api: self.address("GANTRY_GITHUB_BASE_URL", Some("https://api.github.com"))?,
             token: self.source.get("GANTRY_GITHUB_TOKEN_SECRET"),
+        })
+    }
+
+    /// GitHub's address, and the secret of the token that may write.
+    pub fn github_teller(&self) -> Result<GitHubTellerSettings, SettingError> {
+        let api = self.github()?.api;
+        Ok(GitHubTellerSettings { api, token: self.required("GANTRY_GITHUB_STATUS_TOKEN_SECRET")? })
+    }
+
+    /// Monday's address, and the secret of its token.
+    pub fn monday_teller(&self) -> Result<MondayTellerSettings, SettingError> {
+        Ok(MondayTellerSettings {
+            api: self.address("GANTRY_MONDAY_BASE_URL", Some("https://api.monday.com/v2"))?,
+            token: self.required("GANTRY_MONDAY_TOKEN_SECRET")?,
+            github: self.github()?.api,
         })
     }
 

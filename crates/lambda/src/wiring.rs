@@ -8,16 +8,45 @@ use gantry_aws::{
     ApprovalsTable, CloudWatchLogs, EcrRegistry, EcsStage, LocksTable, ReleasesTable, SdkConfig,
     SecretsManager, SfnExecutions, SfnStart, SfnTaskTokens, SqsDeadLetters, StageSessions,
 };
-use gantry_domain::pipeline::Pipeline;
-use gantry_integrations::github::GitHubClient;
+use gantry_domain::pipeline::{Pipeline, Stage};
+use gantry_integrations::github::{GitHubClient, GitHubTeller};
 use gantry_integrations::http_probe::ReqwestProbe;
+use gantry_integrations::monday::MondayTeller;
 use gantry_integrations::slack::SlackClient;
+use gantry_steps::ports::{Clock, DeadLetters, Vendor};
+use gantry_steps::tell_vendors::TellVendors;
 
 use crate::clock::WorldClock;
 use crate::configuration;
 use crate::diagnostic::SetupError;
 use crate::mask::{Mask, MaskedLogs, MaskedSecrets};
 use crate::settings::Settings;
+
+/// Vendors that are told, and the stages they are told of.
+pub struct Vendors {
+    all: Vec<Box<dyn Vendor>>,
+    stages: Vec<Stage>,
+}
+
+impl Vendors {
+    /// The step that tells them, over these ports.
+    pub fn tell<'a>(
+        &'a self,
+        releases: &'a ReleasesTable,
+        dead_letters: &'a dyn DeadLetters,
+        clock: &'a dyn Clock,
+    ) -> TellVendors<'a> {
+        TellVendors {
+            vendors: self.all.iter().map(|vendor| &**vendor).collect(),
+            stages: &self.stages,
+            desks: releases,
+            outbox: releases,
+            releases,
+            dead_letters,
+            clock,
+        }
+    }
+}
 
 /// Builds adapters. Made once, at a function's cold start; nothing is called by it.
 pub struct Wiring {
@@ -123,6 +152,22 @@ impl Wiring {
     pub fn chat(&self) -> Result<SlackClient, SetupError> {
         let settings = self.settings.slack(self.pipeline()?.slack.channel)?;
         Ok(SlackClient::new(settings, self.secrets())?)
+    }
+
+    /// Vendors that are told how releases stand, as far as the configuration names them.
+    pub fn vendors(&self) -> Result<Vendors, SetupError> {
+        let pipeline = self.pipeline()?;
+        let http = |error: gantry_integrations::HttpError| SetupError::Http(error.into());
+        let mut all: Vec<Box<dyn Vendor>> = Vec::new();
+        if pipeline.github.is_some() {
+            let teller = GitHubTeller::new(self.settings.github_teller()?, self.secrets(), &pipeline);
+            all.extend(teller.map_err(http)?.map(|teller| Box::new(teller) as _));
+        }
+        if pipeline.monday.is_some() {
+            let teller = MondayTeller::new(self.settings.monday_teller()?, self.secrets(), &pipeline);
+            all.extend(teller.map_err(http)?.map(|teller| Box::new(teller) as _));
+        }
+        Ok(Vendors { all, stages: pipeline.stages })
     }
 
     /// GitHub's compare API.

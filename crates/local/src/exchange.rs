@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use gantry_config::Configuration;
 use gantry_domain::Scale;
-use gantry_domain::names::ServiceName;
-use gantry_domain::pipeline::{Component, Pipeline, Stage};
+use gantry_domain::names::{MondayColumn, ServiceName};
+use gantry_domain::pipeline::{Component, MondayColumns, Pipeline, Stage};
 use gantry_simulator::aws::AwsError;
 use gantry_simulator::ecr::{PushedImage, TagMutability};
 use gantry_simulator::ecs::ServiceSeed;
 use gantry_simulator::github::{Commit, GitHubConfig, Push};
+use gantry_simulator::monday::{Column, ColumnKind, MondayConfig};
 use gantry_simulator::slack::{PostRate, SlackConfig, User};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -32,8 +33,12 @@ impl Secrets {
     pub const SLACK_SIGNING: &str = "local-world-signing-secret-5f1d";
     /// Signs GitHub's webhooks.
     pub const GITHUB_WEBHOOK: &str = "local-world-webhook-secret-9c02";
-    /// Opens GitHub's REST API.
+    /// Opens GitHub's REST API to read code.
     pub const GITHUB_TOKEN: &str = "ghp_local_world";
+    /// Opens it to write statuses and deployments.
+    pub const GITHUB_STATUS_TOKEN: &str = "ghs_local_world_statuses";
+    /// Opens Monday's API.
+    pub const MONDAY_TOKEN: &str = "monday-local-world-7e31";
 }
 
 /// Somebody in the workspace who is no approver.
@@ -97,9 +102,44 @@ pub fn people(pipeline: &Pipeline, clock: Scale, post_rate: PostRate) -> People 
         default_branch: pipeline.source.branch.to_string(),
         webhook_secret: Secrets::GITHUB_WEBHOOK.to_owned(),
         api_token: Secrets::GITHUB_TOKEN.to_owned(),
+        status_token: Secrets::GITHUB_STATUS_TOKEN.to_owned(),
         clock,
     };
-    People { slack, github }
+    People { slack, github, monday: board(pipeline, clock) }
+}
+
+/// The board that the pipeline's configuration expects; an empty one where it expects none.
+fn board(pipeline: &Pipeline, clock: Scale) -> MondayConfig {
+    let column = |id: &MondayColumn, title: &str, kind: ColumnKind| Column {
+        id: id.to_string(),
+        title: title.to_owned(),
+        kind,
+    };
+    let mut columns = Vec::new();
+    if let Some(monday) = &pipeline.monday {
+        let MondayColumns { key, status, versions, link, reason, dates } = &monday.columns;
+        columns.push(column(status, "Status", ColumnKind::Status));
+        columns.extend(versions.iter().map(|id| column(id, "Versions", ColumnKind::Text)));
+        for stage in &pipeline.stages {
+            let date = dates.get(&stage.name);
+            columns.extend(date.map(|id| column(id, stage.name.as_str(), ColumnKind::Date)));
+        }
+        columns.extend(link.iter().map(|id| column(id, "Commit", ColumnKind::Link)));
+        columns.extend(reason.iter().map(|id| column(id, "Reason", ColumnKind::Text)));
+        columns.push(column(key, "Release", ColumnKind::Text));
+    }
+    let monday = pipeline.monday.as_ref();
+    MondayConfig {
+        board: monday.map_or_else(|| "0".to_owned(), |monday| monday.board.to_string()),
+        name: "Releases".to_owned(),
+        groups: vec![
+            monday.and_then(|monday| monday.group.as_ref()).map_or("topics", |id| id.as_str()).to_owned(),
+        ],
+        columns,
+        token: Secrets::MONDAY_TOKEN.to_owned(),
+        budget: 5_000_000,
+        clock,
+    }
 }
 
 /// Lets the world begin: the first commit is built, and runs everywhere.

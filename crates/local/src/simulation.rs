@@ -1,4 +1,4 @@
-//! The simulator composed: one loopback server that is ECS, ECR and STS, Slack, GitHub and the services' endpoints.
+//! The simulator composed: one loopback server that is ECS, ECR and STS, Slack, GitHub, Monday and the services' endpoints.
 //!
 //! It knows MiniStack only as the IAM it asks and the bus it feeds. What stands in the world is seeded by others.
 
@@ -14,6 +14,7 @@ use gantry_simulator::ecs::Ecs;
 use gantry_simulator::front::{Front, Identities, MiniStackAuthorizer};
 use gantry_simulator::github::{self, GitHubConfig, GitHubRepository};
 use gantry_simulator::journal::Journal;
+use gantry_simulator::monday::{self, MondayBoard, MondayConfig};
 use gantry_simulator::outbound::SendError;
 use gantry_simulator::page::{self, Sources};
 use gantry_simulator::services_http;
@@ -46,6 +47,8 @@ pub struct People {
     pub slack: SlackConfig,
     /// The repository on GitHub.
     pub github: GitHubConfig,
+    /// The board on Monday.
+    pub monday: MondayConfig,
 }
 
 /// The running simulator. Dropping it ends its server.
@@ -68,6 +71,8 @@ pub struct Simulation {
     pub slack: SlackWorkspace,
     /// The repository.
     pub github: GitHubRepository,
+    /// The board.
+    pub monday: MondayBoard,
     /// What the page shows of releases and services.
     pub views: Arc<WorldViews>,
     url: String,
@@ -94,12 +99,14 @@ impl Simulation {
         let front = Arc::new(front.service(ecs.logs()));
         let slack = SlackWorkspace::new(people.slack).map_err(SimulationError::People)?;
         let github = GitHubRepository::new(people.github).map_err(SimulationError::People)?;
+        let monday = MondayBoard::new(people.monday);
 
         let views = WorldViews::new(Arc::clone(&ecs), pipeline, scale);
         let page = page::router(Sources {
             views: Arc::clone(&views) as _,
             slack: slack.clone(),
             github: github.clone(),
+            monday: monday.clone(),
             clock: scale,
         })
         .map_err(SimulationError::Random)?;
@@ -114,6 +121,7 @@ impl Simulation {
             .merge(services_http::router(Arc::clone(&ecs)))
             .merge(slack::router(slack.clone()))
             .merge(github::router(github.clone()))
+            .merge(monday::router(monday.clone()))
             .merge(page);
         let server = tokio::spawn(async move {
             if let Err(error) =
@@ -125,7 +133,21 @@ impl Simulation {
         let bus_of_aws =
             Bus { endpoint: aws.to_owned(), account: ACCOUNT.to_owned(), region: REGION.to_owned() };
         let tasks = vec![server, tokio::spawn(bus_of_aws.forward(bus)), ecs.start()];
-        Ok(Self { clock, journal, front, identities, authorizer, ecr, ecs, slack, github, views, url, tasks })
+        Ok(Self {
+            clock,
+            journal,
+            front,
+            identities,
+            authorizer,
+            ecr,
+            ecs,
+            slack,
+            github,
+            monday,
+            views,
+            url,
+            tasks,
+        })
     }
 
     /// Where it listens.

@@ -235,7 +235,11 @@ async fn deploy_stack(
         ("ClockOrigin", scale.origin().to_string()),
         ("ClockFactor", scale.factor().to_string()),
     ];
-    let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    // The template has this one only where there is a board.
+    let monday =
+        configuration.pipeline.monday.as_ref().map(|_| ("MondayBaseUrl", format!("{url}/monday/v2")));
+    let parameters = parameters.into_iter().chain(monday);
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value)).collect();
     let rendered =
         gantry_config::render(configuration, &RenderOptions { parameters, ..RenderOptions::default() })?;
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
@@ -264,6 +268,16 @@ async fn give_secrets(stack: &DeployedStack, client: &Client) -> Result<(), Worl
     ];
     for (key, value) in secrets {
         client.put_secret(output(stack, key)?, value).await?;
+    }
+    // The stack has these only where the configuration asks for them.
+    let vendors = [
+        ("GitHubStatusTokenSecretArn", Secrets::GITHUB_STATUS_TOKEN),
+        ("MondayTokenSecretArn", Secrets::MONDAY_TOKEN),
+    ];
+    for (key, value) in vendors {
+        if let Ok(arn) = output(stack, key) {
+            client.put_secret(arn, value).await?;
+        }
     }
     Ok(())
 }

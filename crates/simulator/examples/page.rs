@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::{Form, Json, Router, routing};
 use gantry_domain::Scale;
 use gantry_simulator::github::{Commit, GitHubConfig, GitHubRepository, Push, WorkflowRun};
+use gantry_simulator::monday::{MondayBoard, MondayConfig};
 use gantry_simulator::page::{self, Sources, Views};
 use gantry_simulator::slack::{self, PostRate, SlackConfig, SlackWorkspace, User};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
         default_branch: "main".to_owned(),
         webhook_secret: "not a secret".to_owned(),
         api_token: "not a token".to_owned(),
+        status_token: "ghs-status-secret".to_owned(),
         clock,
     })?;
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
@@ -36,7 +38,16 @@ async fn main() -> anyhow::Result<()> {
     slack.set_interactions_url(format!("{base}/interactions"));
     let gantry = StandIn { base: base.clone(), http: reqwest::Client::builder().no_proxy().build()? };
     let views = Arc::new(Moment { name: moment.clone(), version: watch::Sender::new(0) });
-    let page = page::router(Sources { views, slack: slack.clone(), github: github.clone(), clock })?;
+    let monday = MondayBoard::new(MondayConfig {
+        board: "1234".to_owned(),
+        name: "Releases".to_owned(),
+        groups: vec!["topics".to_owned()],
+        columns: vec![],
+        token: "monday-secret".to_owned(),
+        budget: 5_000_000,
+        clock,
+    });
+    let page = page::router(Sources { views, slack: slack.clone(), github: github.clone(), monday, clock })?;
     let answers = Router::new().route("/interactions", routing::post(interact)).with_state(gantry.clone());
     let server = tokio::spawn(
         axum::serve(listener, page.merge(slack::router(slack.clone())).merge(answers)).into_future(),

@@ -33,6 +33,7 @@ pub mod slack_interactions;
 pub mod start_deployments;
 pub mod start_task;
 pub mod sweep;
+pub mod tell_vendors;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "of the fakes, others use the world only"))]
 #[expect(clippy::unwrap_used, reason = "a fake whose ground is missing should stop the test")]

@@ -1,4 +1,5 @@
-//! Tells people what they have not been told of a release, from the log that is the outbox.
+//! Tells people in the chat what they have not been told of a release, from the log that is the outbox, and has the other
+//! vendors told beside it (`tell_vendors`), so that none waits for another.
 //!
 //! Strictly in order within a release: the first notice that cannot be told now ends the attempt, and what follows waits
 //! for it. Nothing that a chat does or fails to do is an error here (T43): it is noted for later, or given up and put to
@@ -11,8 +12,10 @@ use gantry_domain::names::{ApprovalId, HoldId, ReleaseId};
 use gantry_domain::notice::Notice;
 use jiff::Timestamp;
 
+use crate::failures::Failures;
 use crate::ports::store::{Deliver, Delivery, LogEntry, Outbox};
 use crate::ports::{Chat, ChatError, Clock, DeadLetter, DeadLetters, Message, MessageAt, PortError};
+use crate::tell_vendors::TellVendors;
 
 /// A sender that died with a notice in its hands has it no longer after this.
 const HELD: Duration = Duration::from_secs(5 * 60);
@@ -21,7 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
 /// Three days of failures, more or less: then a person has to look.
-const MOST_ATTEMPTS: u32 = 450;
+pub(crate) const MOST_ATTEMPTS: u32 = 450;
 
 /// What wakes the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct SendNotices<'a> {
     pub dead_letters: &'a dyn DeadLetters,
     /// World time.
     pub clock: &'a dyn Clock,
+    /// Who else is told.
+    pub vendors: TellVendors<'a>,
 }
 
 /// What became of one attempt.
@@ -52,11 +57,26 @@ impl SendNotices<'_> {
     /// Delivers for each release. Never an error: whoever wakes the sender must not be held up, and the sweeper comes by
     /// for what is left.
     pub async fn run(&self, input: SendNoticesInput) {
-        for release in &input.releases {
-            if let Err(error) = self.deliver(release).await {
-                tracing::error!(%release, %error, source = ?std::error::Error::source(&error).map(ToString::to_string),
-                    "notices could not be read or marked; the sweeper tries again");
+        if let Err(error) = self.deliver(&input.releases).await {
+            tracing::error!(%error, source = ?std::error::Error::source(&error).map(ToString::to_string),
+                "notices could not be read or marked; the sweeper tries again");
+        }
+    }
+
+    /// Tells the chat of one release, and takes it off the list once the others know as much.
+    async fn tell_chat(&self, release: &ReleaseId) -> Result<(), PortError> {
+        let mut told = 0;
+        loop {
+            let log = self.outbox.entries(release).await?;
+            let Some(last) = log.last().map(|entry| entry.seq) else { return Ok(()) };
+            // Another sender may have left to us what was recorded while we were at work.
+            if last == told {
+                return self.vendors.settle(release).await;
             }
+            if !self.tell_all(release, log).await? {
+                return Ok(());
+            }
+            told = last;
         }
     }
 
@@ -193,20 +213,16 @@ impl SendNotices<'_> {
 
 #[async_trait]
 impl Deliver for SendNotices<'_> {
-    async fn deliver(&self, release: &ReleaseId) -> Result<(), PortError> {
-        let mut told = 0;
-        loop {
-            let log = self.outbox.entries(release).await?;
-            let Some(last) = log.last().map(|entry| entry.seq) else { return Ok(()) };
-            // Another sender may have left to us what was recorded while we were at work.
-            if last == told {
-                return self.outbox.settled(release, last).await;
+    async fn deliver(&self, releases: &[ReleaseId]) -> Result<(), PortError> {
+        let chat = async {
+            let mut failures = Failures::default();
+            for release in releases {
+                failures.note("notices of a release", self.tell_chat(release).await);
             }
-            if !self.tell_all(release, log).await? {
-                return Ok(());
-            }
-            told = last;
-        }
+            failures.or(())
+        };
+        let (chat, vendors) = futures::join!(chat, self.vendors.run());
+        chat.and(vendors)
     }
 }
 
@@ -245,7 +261,8 @@ impl<'a> Story<'a> {
     }
 }
 
-fn pause(attempts: u32, error: &ChatError) -> Duration {
+/// How long to wait after so many attempts.
+pub(crate) fn pause(attempts: u32, error: &ChatError) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
     match error {
         ChatError::Throttled { retry_after: Some(asked), .. } => doubled.max(*asked),
@@ -256,11 +273,12 @@ fn pause(attempts: u32, error: &ChatError) -> Duration {
     }
 }
 
-fn later(at: Timestamp, span: Duration) -> Timestamp {
+pub(crate) fn later(at: Timestamp, span: Duration) -> Timestamp {
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
-fn dead_letter(release: &ReleaseId, entry: &LogEntry, error: &ChatError) -> DeadLetter {
+/// What is kept of a notice that was given up.
+pub(crate) fn dead_letter(release: &ReleaseId, entry: &LogEntry, error: &ChatError) -> DeadLetter {
     let event = serde_json::json!({"release": release, "seq": entry.seq, "notice": entry.notice});
     DeadLetter { function: "send-notices".to_owned(), cause: error.to_string(), event: event.to_string() }
 }

@@ -86,9 +86,7 @@ impl Sweep<'_> {
         }
         let undelivered = failures.some("notices", self.outbox.undelivered().await);
         output.undelivered = undelivered.len();
-        for release in &undelivered {
-            failures.note("notices of a release", self.deliver.deliver(release).await);
-        }
+        failures.note("notices", self.deliver.deliver(&undelivered).await);
         failures.or(output)
     }
 

@@ -8,10 +8,14 @@ use gantry_steps::send_notices::SendNotices;
 fn main() -> ExitCode {
     gantry_lambda::event(
         "send-notices",
-        async |wiring| Ok((wiring.releases()?, wiring.chat()?, wiring.dead_letters()?, wiring.clock()?)),
+        async |wiring| {
+            let people = (wiring.chat()?, wiring.vendors()?, wiring.dead_letters()?);
+            Ok((wiring.releases()?, people, wiring.clock()?))
+        },
         gantry_lambda::grown_logs,
-        async |(outbox, chat, dead_letters, clock), input| {
-            SendNotices { outbox, chat, dead_letters, clock }.run(input).await;
+        async |(releases, (chat, vendors, dead_letters), clock), input| {
+            let vendors = vendors.tell(releases, dead_letters, clock);
+            SendNotices { outbox: releases, chat, dead_letters, clock, vendors }.run(input).await;
             Ok::<_, PortError>(())
         },
     )

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         "sweep",
         async |wiring| {
             let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
-            let people = (wiring.chat()?, wiring.dead_letters()?);
+            let people = (wiring.chat()?, wiring.vendors()?, wiring.dead_letters()?);
             Ok((
                 wiring.pipeline()?,
                 tables,
@@ -22,9 +22,10 @@ fn main() -> ExitCode {
             ))
         },
         gantry_lambda::tick,
-        async |(pipeline, tables, (executions, start), tokens, (chat, dead_letters), clock), ()| {
+        async |(pipeline, tables, (executions, start), tokens, (chat, vendors, dead_letters), clock), ()| {
             let (releases, approvals, locks) = tables;
-            let deliver = &SendNotices { outbox: releases, chat, dead_letters, clock };
+            let vendors = vendors.tell(releases, dead_letters, clock);
+            let deliver = &SendNotices { outbox: releases, chat, dead_letters, clock, vendors };
             let aftermath = Aftermath {
                 pipeline,
                 releases,

@@ -15,4 +15,5 @@ mod rights;
 mod road;
 mod rollback;
 mod stopped;
+mod vendors;
 mod webhooks;

@@ -7,6 +7,7 @@ mod call;
 mod candidates;
 mod claim;
 mod deliveries;
+mod desks;
 mod holds;
 mod item;
 mod locks;

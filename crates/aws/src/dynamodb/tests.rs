@@ -12,7 +12,8 @@ use gantry_steps::ports::store::{
     Approvals, Asked as PutBefore, ClaimMark, ClaimOutcome, DecideOutcome, Fenced, Locks, NewApproval,
     NewClaim, NewNotice, Outbox, Plans, Releases, Taken, Verified,
 };
-use gantry_steps::ports::{PortError, TaskToken};
+use gantry_steps::ports::store::{Desks, Seat, Told};
+use gantry_steps::ports::{PortError, TaskToken, VendorName};
 use serde_json::{Value, json};
 
 use super::{ApprovalsTable, LocksTable, ReleasesTable};
@@ -443,4 +444,61 @@ async fn t06_a_question_that_takes_anothers_place_does_so_only_where_that_one_st
     assert_eq!(gate["ConditionExpression"], "#id = :old");
     assert_eq!(gate["ExpressionAttributeValues"][":old"]["S"], json!(old));
     assert_eq!(gate["Item"]["id"]["S"], json!(asked_again.id));
+}
+
+#[tokio::test]
+async fn a_desk_is_given_to_one_sender_until_it_gets_up_or_its_time_is_over() {
+    let refused =
+        json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException" }).to_string();
+    let table = |answer: Answer| {
+        let aws = StubAws::new(move |_| answer.clone());
+        (ReleasesTable::new(&aws.config(), "releases"), aws)
+    };
+    let minute = std::time::Duration::from_secs(60);
+    let (releases, _) = table(Answer::Http(400, refused.clone()));
+    let seat = releases.sit_down(VendorName::Monday, "me", minute).await.unwrap();
+    assert_eq!(seat, Seat::Occupied);
+    // Somebody has taken the seat over: that is no error.
+    releases.get_up(VendorName::Monday, "me", None).await.unwrap();
+
+    let rest = json!({ "Attributes": row(&json!({ "restUntil": "2026-11-21T12:00:00Z" })) });
+    for (answer, expected) in [
+        (Answer::empty(), Seat::Taken),
+        (Answer::json(&rest), Seat::Resting("2026-11-21T12:00:00Z".parse().unwrap())),
+    ] {
+        let (releases, aws) = table(answer);
+        let before = jiff::Timestamp::now();
+        assert_eq!(releases.sit_down(VendorName::Monday, "me", minute).await.unwrap(), expected);
+        let [write] = aws.asked("UpdateItem").try_into().unwrap();
+        let write = write.json();
+        assert_eq!(write["Key"]["pk"]["S"], "desk#monday");
+        assert_eq!(write["ConditionExpression"], "attribute_not_exists(#heldBy) OR #heldUntil < :now");
+        let until: jiff::Timestamp =
+            write["ExpressionAttributeValues"][":until"]["S"].as_str().unwrap().parse().unwrap();
+        let span = until.duration_since(before).as_secs();
+        assert!((60..=62).contains(&span), "{span} s of real time");
+    }
+    let (releases, aws) = table(Answer::empty());
+    releases.get_up(VendorName::Monday, "me", Some("2026-11-21T12:00:00Z".parse().unwrap())).await.unwrap();
+    let [write] = aws.asked("UpdateItem").try_into().unwrap();
+    assert_eq!(write.json()["ConditionExpression"], "#heldBy = :who");
+    assert_eq!(write.json()["UpdateExpression"], "SET #restUntil = :rest REMOVE #heldBy, #heldUntil");
+}
+
+#[tokio::test]
+async fn how_far_a_vendor_was_told_is_noted_only_where_it_stands_as_it_was_read() {
+    let (aws, id) = (StubAws::new(|_| Answer::empty()), release().id);
+    let releases = ReleasesTable::new(&aws.config(), "releases");
+    let told = releases.told(&id, VendorName::GitHub).await.unwrap();
+    assert_eq!(told, Told::default());
+    let next = Told { attempts: 1, ..Told::default() };
+    assert!(releases.note(&id, VendorName::GitHub, &told, &next).await.unwrap());
+    assert!(
+        releases.note(&id, VendorName::GitHub, &next, &Told { up_to: 1, ..Told::default() }).await.unwrap()
+    );
+    let [first, second] = aws.asked("UpdateItem").try_into().unwrap();
+    let stands = "#upTo = :wasUpTo AND #attempts = :wasAttempts";
+    assert_eq!(first.json()["ConditionExpression"], format!("({stands}) OR (attribute_not_exists(#pk))"));
+    assert_eq!(second.json()["ConditionExpression"], stands, "a row that was there is there");
+    assert_eq!(second.json()["Key"]["sk"]["S"], "told#github");
 }

@@ -10,6 +10,7 @@ mod hash;
 mod stages;
 mod tasks;
 mod urls;
+mod vendors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -66,6 +67,8 @@ pub(crate) fn compile(
     let components = Components::read(document, &mut steps, mistakes);
     let checks = checks::read(document, &components, &mut steps, mistakes);
     let stages = stages::read(document, name, &components, &checks, overrides, mistakes);
+    let github = document.github.as_ref().map(|table| vendors::github(table, mistakes));
+    let monday = document.monday.as_ref().map(|table| vendors::monday(&table.value, document, mistakes));
     if !mistakes.is_empty() {
         return None;
     }
@@ -77,6 +80,15 @@ pub(crate) fn compile(
         components: components.finish()?,
         stages: stages.into_iter().map(|stage| stage.stage).collect(),
         slack: slack?,
+        // A table that could not be read must not become an absent one.
+        github: match github {
+            Some(github) => Some(github?),
+            None => None,
+        },
+        monday: match monday {
+            Some(monday) => Some(monday?),
+            None => None,
+        },
     };
     Some(Configuration { pipeline: hash::hashed(pipeline)?, grants })
 }

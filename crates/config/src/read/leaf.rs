@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use gantry_domain::names::{
-    AccountId, BranchName, ClusterName, ComponentName, ContainerName, Digest, GitHubRepository, PipelineName,
-    Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName, StepName,
+    AccountId, BranchName, ClusterName, ComponentName, ContainerName, Digest, GitHubRepository, MondayColumn,
+    MondayId, PipelineName, Region, RepositoryName, RoleArn, ServiceName, SlackId, StageName, StepName,
 };
 use gantry_domain::pipeline::TaskDefinitionBase;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -41,6 +41,8 @@ names!(
     ContainerName,
     Digest,
     GitHubRepository,
+    MondayColumn,
+    MondayId,
     PipelineName,
     Region,
     RepositoryName,
@@ -157,6 +159,11 @@ texts! {
         "family-latest" => Some(TaskDefinitionBase::FamilyLatest),
         _ => None,
     };
+    /// A label of a status column.
+    Label(String),
+    "a label of up to 60 characters in one line",
+    r"^\S([^\n\r]{0,58}\S)?$",
+    |text| is_label(text).then(|| text.to_owned());
     /// One word of a command.
     Command(String),
     "a word of a command",
@@ -218,6 +225,10 @@ fn is_workflow(text: &str) -> bool {
 fn is_pointer(text: &str) -> bool {
     (text.is_empty() || text.starts_with('/'))
         && text.split('~').skip(1).all(|after| after.starts_with(['0', '1']))
+}
+
+fn is_label(text: &str) -> bool {
+    (1..=60).contains(&text.chars().count()) && text.trim() == text && !text.contains(char::is_control)
 }
 
 fn is_families(text: &str) -> bool {

@@ -10,7 +10,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 pub(crate) use leaf::{
-    Base, Command, Entries, Families, Glob, Host, LogGroups, Pointer, Scalar, Span, UrlText, Workflow, host,
+    Base, Command, Entries, Families, Glob, Host, Label, LogGroups, Pointer, Scalar, Span, UrlText, Workflow,
+    host,
 };
 pub(crate) use table::{TableReader, TableSchema, table};
 

@@ -9,6 +9,7 @@ mod fragments;
 mod names;
 mod roles;
 mod size;
+mod vendors;
 
 use std::collections::BTreeMap;
 
@@ -96,6 +97,7 @@ pub fn render(configuration: &Configuration, options: &RenderOptions) -> Result<
     let (resources, outputs) = roles::of_stages(configuration);
     extend(&mut template, "Resources", resources);
     extend(&mut template, "Outputs", outputs);
+    vendors::add(&mut template, &configuration.pipeline);
     size::check(&template)?;
     let parameters = parameters(&template, options)?;
     Ok(Rendered { template, parameters })

@@ -234,10 +234,56 @@ fn tables_can_be_restored_and_outlive_the_stack() {
 #[test]
 fn secrets_are_created_without_a_value() {
     let secrets = of_type(&rendered().template, "AWS::SecretsManager::Secret");
-    assert_eq!(secrets.len(), 4);
+    assert_eq!(secrets.len(), 6);
     for (id, secret) in secrets {
         let properties = secret["Properties"].as_object().unwrap();
         assert_eq!(properties.keys().collect::<Vec<_>>(), ["Description", "Name"], "{id}");
+    }
+}
+
+#[test]
+fn what_only_a_vendor_needs_is_rendered_only_where_it_is_configured() {
+    let rendered = |tables: &str| {
+        let text = minimal("[[components]]", &format!("{tables}\n[[components]]"));
+        render(&parse("x.toml", &text, &Overrides::default()).unwrap(), &RenderOptions::default()).unwrap()
+    };
+    let monday = "[monday]\nboard = \"1\"\n[monday.columns]\nkey = \"key\"\nstatus = \"status\"\n";
+    for (tables, github, monday) in [
+        ("", false, false),
+        ("[github]\n", true, false),
+        (monday, false, true),
+        (&format!("[github]\n{monday}"), true, true),
+    ] {
+        let rendered = rendered(tables);
+        let resources = &rendered.template["Resources"];
+        assert_eq!(!resources["GitHubStatusTokenSecret"].is_null(), github, "{tables}");
+        assert_eq!(!resources["MondayTokenSecret"].is_null(), monday, "{tables}");
+        assert_eq!(rendered.parameters.contains_key("MondayBaseUrl"), monday, "{tables}");
+        let mut found = Vec::new();
+        objects(&rendered.template, &mut found);
+        let sets = |name: &str| found.iter().filter(|fields| fields.contains_key(name)).count();
+        assert_eq!(sets("GANTRY_GITHUB_STATUS_TOKEN_SECRET"), if github { 2 } else { 0 }, "{tables}");
+        assert_eq!(sets("GANTRY_MONDAY_TOKEN_SECRET"), if monday { 2 } else { 0 }, "{tables}");
+        let sender = resources["SendNoticesRole"].to_string();
+        assert_eq!(sender.contains("dynamodb:GetItem"), github || monday, "{tables}");
+        assert_eq!(
+            sender.matches("Secret\"").count(),
+            1 + usize::from(github) + usize::from(monday),
+            "{tables}"
+        );
+    }
+}
+
+#[test]
+fn who_died_at_a_vendors_desk_has_left_it_before_it_is_given_away() {
+    // `tell_vendors::LONGEST_AT_DESK`, in seconds.
+    const LONGEST_AT_DESK: u64 = 90;
+    let template = rendered().template;
+    for id in ["SendNoticesFunction", "SweepFunction"] {
+        assert!(
+            template["Resources"][id]["Properties"]["Timeout"].as_u64().unwrap() + 15 <= LONGEST_AT_DESK,
+            "{id}"
+        );
     }
 }
 

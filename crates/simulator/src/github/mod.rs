@@ -1,4 +1,5 @@
-//! GitHub: one private repository that sends signed webhooks and answers two REST calls from its history.
+//! GitHub: one private repository that sends signed webhooks, answers two REST calls from its history, and takes statuses of
+//! commits and deployments.
 //!
 //! Contents of files, pull requests, Actions themselves and installation tokens are not played: a workflow run is
 //! something the world announces.
@@ -7,6 +8,8 @@ mod history;
 mod payloads;
 mod rest;
 mod shapes;
+mod tell;
+mod told;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -21,6 +24,7 @@ pub use self::history::Commit;
 use self::history::History;
 pub use self::rest::router;
 pub use self::webhooks::{CheckSuite, Push, Webhook, WorkflowRun, signature};
+use crate::faults::{Fault, Faults};
 use crate::outbound::{self, SendError, hmac_hex};
 
 /// How many pushes, runs and deliveries the snapshot shows.
@@ -35,8 +39,10 @@ pub struct GitHubConfig {
     pub default_branch: String,
     /// What webhooks are signed with.
     pub webhook_secret: String,
-    /// The one token the REST API accepts.
+    /// The token that may read code.
     pub api_token: String,
+    /// The token that may write commit statuses and deployments, and nothing else.
+    pub status_token: String,
     /// The world's clock, which dates commits.
     pub clock: gantry_domain::Scale,
 }
@@ -86,6 +92,8 @@ struct State {
     sent: BTreeMap<String, Webhook>,
     webhook_url: Option<String>,
     guids: u64,
+    told: told::Told,
+    faults: Faults,
 }
 
 impl GitHubRepository {
@@ -115,6 +123,43 @@ impl GitHubRepository {
         self.read(|state| state.deliveries.clone())
     }
 
+    /// Makes the next call that tells something go wrong: `create commit status`, `list commit statuses`, `create
+    /// deployment`, `list deployments`, `create deployment status`, `list deployment statuses`, or `*`.
+    pub fn break_next(&self, operation: impl Into<String>, fault: Fault) {
+        self.change(|state| state.faults.plan(operation.into(), fault));
+    }
+
+    /// From now on every call that tells something goes wrong like this, or none does.
+    pub fn break_always(&self, fault: Option<Fault>) {
+        self.change(|state| state.faults.always(fault));
+    }
+
+    /// How many calls have gone wrong on purpose.
+    pub fn broken_calls(&self) -> usize {
+        self.read(|state| state.faults.struck())
+    }
+
+    /// Statuses of a commit as the REST API gives them, oldest first.
+    pub fn statuses(&self, sha: &str) -> Vec<Value> {
+        self.read(|state| {
+            let of_commit = state.told.statuses.iter().filter(|status| status.sha == sha);
+            of_commit.map(|status| status.shown.clone()).collect()
+        })
+    }
+
+    /// Deployments of a commit as the REST API gives them, oldest first, each with its `statuses`, oldest first.
+    pub fn deployments(&self, sha: &str) -> Vec<Value> {
+        self.read(|state| {
+            let of_commit = state.told.deployments.iter().filter(|deployment| deployment.sha == sha);
+            let with_statuses = |deployment: &told::Deployment| {
+                let mut shown = deployment.shown.clone();
+                shown["statuses"] = json!(deployment.statuses);
+                shown
+            };
+            of_commit.map(with_statuses).collect()
+        })
+    }
+
     /// A number that grows with every change.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.version.subscribe()
@@ -137,6 +182,16 @@ impl GitHubRepository {
                 "pushes": newest(&state.pushes),
                 "workflowRuns": newest(&state.runs),
                 "deliveries": deliveries,
+                "statuses": newest(&state.told.statuses).into_iter().map(|status| {
+                    let mut shown = status.shown;
+                    shown["sha"] = json!(status.sha);
+                    shown
+                }).collect::<Vec<_>>(),
+                "deployments": newest(&state.told.deployments).into_iter().map(|deployment| {
+                    let mut shown = deployment.shown;
+                    shown["statuses"] = json!(deployment.statuses);
+                    shown
+                }).collect::<Vec<_>>(),
             })
         })
     }

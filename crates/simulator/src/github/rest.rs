@@ -1,4 +1,4 @@
-//! The part of GitHub's REST API that Gantry reads: one commit, and the comparison of two.
+//! The part of GitHub's REST API that Gantry reads: one commit, and the comparison of two. `tell` is the other part.
 
 use axum::Router;
 use axum::extract::{Path, Query, State as Shared};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::shapes::{file, rest_commit};
-use super::{GitHubRepository, State};
+use super::{GitHubRepository, State, tell};
 
 /// A comparison lists no more files than this, and says nothing about the rest.
 const FILES: usize = 300;
@@ -26,19 +26,22 @@ const DOCS: &str = "https://docs.github.com/rest";
 pub fn router(repository: GitHubRepository) -> Router {
     Router::new()
         .route("/github/api/repos/{owner}/{repo}/compare/{*basehead}", get(compare))
-        .route("/github/api/repos/{owner}/{repo}/commits/{*reference}", get(commit))
+        .route("/github/api/repos/{owner}/{repo}/commits/{reference}", get(commit))
         .route("/github/api/{*rest}", get(unknown))
+        .merge(tell::routes())
         .with_state(repository)
 }
 
-struct Refusal {
-    status: StatusCode,
-    message: String,
-    docs: &'static str,
+/// Why a call was not carried out.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+    pub(super) docs: &'static str,
 }
 
 impl Refusal {
-    fn not_found(docs: &'static str) -> Self {
+    pub(super) fn not_found(docs: &'static str) -> Self {
         Self { status: StatusCode::NOT_FOUND, message: "Not Found".to_owned(), docs }
     }
 }
@@ -158,13 +161,24 @@ fn admit(
     repo: &str,
     docs: &'static str,
 ) -> Result<(), Refusal> {
-    let authorized = credentials(repository, headers)?;
+    let authorized = credentials(repository, headers)? == Access::Contents;
     let ours = format!("{owner}/{repo}").eq_ignore_ascii_case(&repository.config().full_name);
     if authorized && ours { Ok(()) } else { Err(Refusal::not_found(docs)) }
 }
 
-/// Whether the caller showed the token; a wrong one is refused whatever it asks for.
-fn credentials(repository: &GitHubRepository, headers: &HeaderMap) -> Result<bool, Refusal> {
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Nothing: the repository is private.
+    Nothing,
+    /// Read code.
+    Contents,
+    /// Write statuses and deployments.
+    Statuses,
+}
+
+/// What the caller's token opens; a wrong one is refused whatever it asks for.
+pub(super) fn credentials(repository: &GitHubRepository, headers: &HeaderMap) -> Result<Access, Refusal> {
     if !headers.contains_key(header::USER_AGENT) {
         return Err(Refusal {
             status: StatusCode::FORBIDDEN,
@@ -173,13 +187,16 @@ fn credentials(repository: &GitHubRepository, headers: &HeaderMap) -> Result<boo
             docs: DOCS,
         });
     }
-    let Some(authorization) = headers.get(header::AUTHORIZATION) else { return Ok(false) };
+    let Some(authorization) = headers.get(header::AUTHORIZATION) else { return Ok(Access::Nothing) };
     let token = authorization.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         ["bearer", "token"].contains(&scheme.to_lowercase().as_str()).then_some(token)
     });
-    if token == Some(repository.config().api_token.as_str()) {
-        return Ok(true);
+    let config = repository.config();
+    for (known, access) in [(&config.api_token, Access::Contents), (&config.status_token, Access::Statuses)] {
+        if token == Some(known.as_str()) {
+            return Ok(access);
+        }
     }
     Err(Refusal { status: StatusCode::UNAUTHORIZED, message: "Bad credentials".to_owned(), docs: DOCS })
 }

@@ -35,6 +35,7 @@ async fn world() -> World {
         default_branch: "main".to_owned(),
         webhook_secret: "It's a Secret to Everybody".to_owned(),
         api_token: "ghs_right".to_owned(),
+        status_token: "ghs-status-secret".to_owned(),
         clock: Scale::REAL,
     })
     .unwrap();

@@ -18,24 +18,30 @@ const EVERY: Duration = Duration::from_millis(200);
 
 struct Feed {
     sources: Arc<Sources>,
-    changes: [watch::Receiver<u64>; 3],
+    changes: [watch::Receiver<u64>; 4],
     last: Option<Instant>,
 }
 
 /// Documents as Server-Sent Events.
 pub(super) fn stream(sources: Arc<Sources>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let changes = [sources.views.changed(), sources.slack.subscribe(), sources.github.subscribe()];
+    let changes = [
+        sources.views.changed(),
+        sources.slack.subscribe(),
+        sources.github.subscribe(),
+        sources.monday.subscribe(),
+    ];
     let feed = Feed { sources, changes, last: None };
     Sse::new(unfold(feed, next)).keep_alive(KeepAlive::default())
 }
 
 async fn next(mut feed: Feed) -> Option<(Result<Event, Infallible>, Feed)> {
     if let Some(last) = feed.last {
-        let [views, slack, github] = &mut feed.changes;
+        let [views, slack, github, monday] = &mut feed.changes;
         let changed = tokio::select! {
             changed = views.changed() => changed,
             changed = slack.changed() => changed,
             changed = github.changed() => changed,
+            changed = monday.changed() => changed,
         };
         changed.ok()?;
         sleep_until(last + EVERY).await;

@@ -26,7 +26,7 @@ use crate::slack::PeopleError;
 const HTML: &str = include_str!("assets/page.html");
 
 /// Name, content type and contents of what the page loads.
-const ASSETS: [(&str, &str, &str); 9] = [
+const ASSETS: [(&str, &str, &str); 10] = [
     ("page.css", "text/css; charset=utf-8", include_str!("assets/page.css")),
     ("slack.css", "text/css; charset=utf-8", include_str!("assets/slack.css")),
     ("page.js", SCRIPT, include_str!("assets/page.js")),
@@ -36,6 +36,7 @@ const ASSETS: [(&str, &str, &str); 9] = [
     ("road.js", SCRIPT, include_str!("assets/road.js")),
     ("slack.js", SCRIPT, include_str!("assets/slack.js")),
     ("time.js", SCRIPT, include_str!("assets/time.js")),
+    ("vendors.js", SCRIPT, include_str!("assets/vendors.js")),
 ];
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 

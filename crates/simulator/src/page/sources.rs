@@ -23,7 +23,19 @@
 //!     "tasks": [{"id": "…", "deployment": "…", "version": "4f2a9c1",
 //!                "status": "RUNNING", "health": "HEALTHY"}]       // UNKNOWN until it counts as healthy
 //!   }], "tasks": [{"id": "…", "label": "migration", "version": "…", "status": "RUNNING", "exitCode": null}]}]},
-//!   "slack": …, "github": …                // SlackWorkspace::snapshot, GitHubRepository::snapshot
+//!   "slack": …,                            // SlackWorkspace::snapshot
+//!   "github": {                            // GitHubRepository::snapshot, newest first in every list
+//!     "pushes": […], "workflowRuns": […], "deliveries": […],
+//!     "statuses": [{"sha": "4f2a9c1…", "context": "gantry/exchange/preproduction", "state": "success",
+//!                   "description": "Runs, verified", "target_url": "…", "created_at": "…"}],
+//!     "deployments": [{"sha": "…", "environment": "production", "production_environment": true,
+//!                      "statuses": [{"state": "in_progress", …}]}]      // statuses oldest first
+//!   },
+//!   "monday": {                            // MondayBoard::snapshot; items newest first, labels oldest first
+//!     "name": "Releases", "columns": [{"id": "status", "title": "Status", "kind": "status"}],
+//!     "items": [{"id": "…", "name": "…", "values": {"status": {"label": "Released"}}, "labels": ["Under way", …]}],
+//!     "refusals": [{"field": "create_item", "status": 429, "error": "…"}]
+//!   }
 //! }
 //! ```
 //!
@@ -37,6 +49,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::github::GitHubRepository;
+use crate::monday::MondayBoard;
 use crate::slack::SlackWorkspace;
 
 /// What the world knows of releases and services: the keys `releases` and `ecs` of the document.
@@ -56,6 +69,8 @@ pub struct Sources {
     pub slack: SlackWorkspace,
     /// The repository.
     pub github: GitHubRepository,
+    /// The board.
+    pub monday: MondayBoard,
     /// The world's clock.
     pub clock: Scale,
 }
@@ -73,6 +88,7 @@ impl Sources {
         });
         whole["slack"] = self.slack.snapshot();
         whole["github"] = self.github.snapshot();
+        whole["monday"] = self.monday.snapshot();
         whole
     }
 }

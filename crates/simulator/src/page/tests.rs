@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::github::{GitHubConfig, GitHubRepository};
+use crate::monday::{MondayBoard, MondayConfig};
 use crate::outbound;
 use crate::slack::{PostRate, SlackConfig, SlackWorkspace, User};
 
@@ -62,12 +63,23 @@ async fn world() -> World {
         default_branch: "main".to_owned(),
         webhook_secret: "webhook-secret".to_owned(),
         api_token: "ghs-secret".to_owned(),
+        status_token: "ghs-status-secret".to_owned(),
         clock: Scale::REAL,
     })
     .unwrap();
     let views = Arc::new(Still(watch::Sender::new(0)));
+    let monday = MondayBoard::new(MondayConfig {
+        board: "1234".to_owned(),
+        name: "Releases".to_owned(),
+        groups: vec!["topics".to_owned()],
+        columns: vec![],
+        token: "monday-secret".to_owned(),
+        budget: 5_000_000,
+        clock: Scale::REAL,
+    });
     let page =
-        router(Sources { views: views.clone(), slack: slack.clone(), github, clock: Scale::REAL }).unwrap();
+        router(Sources { views: views.clone(), slack: slack.clone(), github, monday, clock: Scale::REAL })
+            .unwrap();
     let gantry = Router::new().route("/slack/interactions", on_post(async || "ok"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

@@ -12,6 +12,7 @@ mod secrets;
 mod source;
 mod stage;
 pub mod store;
+mod vendors;
 
 pub use clock::Clock;
 pub use dead_letters::{DeadLetter, DeadLetters};
@@ -26,3 +27,4 @@ pub use registry::{ImageKind, PushedImage, Registry, RegistryImage, TaggedImage}
 pub use secrets::Secrets;
 pub use source::Compare;
 pub use stage::{DeployStage, ObserveStage, StageScope, TaskRequest, TaskStart, TaskState};
+pub use vendors::{Bulletin, Vendor, VendorError, VendorName};

@@ -77,7 +77,7 @@ pub trait Chat: Send + Sync {
     async fn ask_reason(&self, trigger: &str, question: &ReasonQuestion) -> Result<(), ChatError>;
 }
 
-/// How a call to the chat can fail, by what the caller may do about it.
+/// How a call to the chat, or to another vendor that is told, can fail, by what the caller may do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     /// Too fast. Later it works.

@@ -37,11 +37,20 @@ impl World {
 
     fn sender(&self) -> SendNotices<'_> {
         let Self { store, chat, dead_letters, clock, .. } = self;
-        SendNotices { outbox: store, chat, dead_letters, clock }
+        let vendors = TellVendors {
+            vendors: vec![],
+            stages: &[],
+            desks: store,
+            outbox: store,
+            releases: store,
+            dead_letters,
+            clock,
+        };
+        SendNotices { outbox: store, chat, dead_letters, clock, vendors }
     }
 
     async fn send(&self) {
-        self.sender().deliver(&self.release).await.unwrap();
+        self.sender().deliver(std::slice::from_ref(&self.release)).await.unwrap();
     }
 
     async fn undelivered(&self) -> usize {

@@ -37,8 +37,8 @@ impl FakeDeliver {
 
 #[async_trait]
 impl Deliver for FakeDeliver {
-    async fn deliver(&self, release: &ReleaseId) -> Result<(), PortError> {
-        self.0.lock().unwrap().push(release.clone());
+    async fn deliver(&self, releases: &[ReleaseId]) -> Result<(), PortError> {
+        self.0.lock().unwrap().extend_from_slice(releases);
         Ok(())
     }
 }

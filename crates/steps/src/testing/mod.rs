@@ -13,6 +13,7 @@ mod registry;
 pub(crate) mod road;
 mod stage;
 mod store;
+mod vendors;
 mod world;
 
 pub(crate) use clock::FakeClock;
@@ -26,4 +27,5 @@ pub(crate) use registry::FakeRegistry;
 pub(crate) use road::Road;
 pub(crate) use stage::{FakeStage, Fate, REGISTRY, TAKES};
 pub use store::MemoryStore;
+pub(crate) use vendors::FakeVendor;
 pub use world::{Failure, People, World, WorldOutside};

@@ -486,7 +486,7 @@ impl TaskTokens for Ports<'_> {
 /// Delivery is another test's business.
 #[async_trait]
 impl Deliver for Ports<'_> {
-    async fn deliver(&self, _: &ReleaseId) -> Result<(), PortError> {
+    async fn deliver(&self, _: &[ReleaseId]) -> Result<(), PortError> {
         Ok(())
     }
 }

@@ -206,6 +206,9 @@ fn each_secret_is_read_by_those_who_must() {
         ("slack-signing-secret", &["slack-interactions"]),
         ("github-webhook-secret", &["github-webhook"]),
         ("github-token", &["github-webhook"]),
+        // Whoever takes in what strangers send holds no token that writes.
+        ("github-status-token", &["send-notices", "sweep"]),
+        ("monday-token", &["send-notices", "sweep"]),
         ("database", &[]),
     ] {
         let may =

@@ -5,6 +5,7 @@ import { ecsPanel } from './ecs.js';
 import { roadPanel } from './road.js';
 import { crane, slackModal, slackPanel } from './slack.js';
 import { ago, clock, setClock, speed, worldNow } from './time.js';
+import { mondayPanel, shownBy } from './vendors.js';
 
 const at = (id) => document.getElementById(id);
 let world = null;
@@ -17,6 +18,7 @@ function draw() {
   drawSlack();
   patch(at('ecs'), ecsPanel(world.ecs));
   patch(at('github'), githubPanel(world.github));
+  patch(at('monday'), mondayPanel(world.monday));
   document.title = waiting() ? '● Gantry: your decision' : 'Gantry';
 }
 
@@ -71,7 +73,8 @@ function pushed(push, github) {
     h('p', { class: 'quiet' }, h('code', null, push.after.slice(0, 7)), ` ${commit?.author ?? ''} to ${push.branch} · ${ago(push.at)}`),
     h('p', { class: 'chips' },
       roots.map((root) => h('span', { key: `r ${root}`, class: 'chip' }, root)),
-      runs.map((run, index) => h('span', { key: `w ${index}`, class: `chip ${mood(run)}`, title: run.path }, `${{ good: '✓', bad: '✕', run: '…' }[mood(run)]} ${run.name}`))));
+      runs.map((run, index) => h('span', { key: `w ${index}`, class: `chip ${mood(run)}`, title: run.path }, `${{ good: '✓', bad: '✕', run: '…' }[mood(run)]} ${run.name}`)),
+      shownBy(github, push.after)));
 }
 
 function mood(run) {

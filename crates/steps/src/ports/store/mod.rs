@@ -6,6 +6,7 @@
 mod approvals;
 mod candidates;
 mod deliveries;
+mod desks;
 mod holds;
 mod locks;
 mod outbox;
@@ -16,6 +17,7 @@ mod verified;
 pub use approvals::{Approvals, Asked, DecideOutcome, NewApproval, StoredApproval};
 pub use candidates::Candidates;
 pub use deliveries::Deliveries;
+pub use desks::{Desks, Seat, Told, Untold};
 pub use holds::{Holds, PutBack, Resumer};
 pub use locks::{Fenced, Locks, StoredLock, StoredWaiter, Taken};
 pub use outbox::{Deliver, Delivery, LogEntry, Outbox};

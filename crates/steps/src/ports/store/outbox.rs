@@ -77,9 +77,10 @@ pub trait Outbox: Send + Sync {
     async fn undelivered(&self) -> Result<Vec<ReleaseId>, PortError>;
 }
 
-/// Tells people what they have not been told of a release. The sweeper calls what the stream calls.
+/// Tells everybody what they have not been told of releases. The sweeper calls what the stream calls.
 #[async_trait]
 pub trait Deliver: Send + Sync {
-    /// Delivers what is due, in order. A vendor that is down is not an error: it is noted for later.
-    async fn deliver(&self, release: &ReleaseId) -> Result<(), PortError>;
+    /// Delivers what is due, in order for each release and vendor. A vendor that is down is not an error: it is noted for
+    /// later, and holds up no other.
+    async fn deliver(&self, releases: &[ReleaseId]) -> Result<(), PortError>;
 }

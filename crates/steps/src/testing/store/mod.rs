@@ -1,6 +1,7 @@
 //! The tables in memory.
 
 mod approvals;
+mod desks;
 mod facts;
 mod holds;
 mod locks;
@@ -21,9 +22,10 @@ use gantry_domain::verified::{BaselineEntry, VerifiedEntry};
 use jiff::Timestamp;
 
 use super::Faults;
+use crate::ports::VendorName;
 use crate::ports::store::{
     ClaimMark, Delivery, LogEntry, NewNotice, Recorded, StoredApproval, StoredLock, StoredRelease,
-    StoredWaiter,
+    StoredWaiter, Told,
 };
 
 /// Everything that is kept. Implements every port of `ports::store`.
@@ -55,6 +57,8 @@ struct State {
     images: Vec<ImageFact>,
     workflows: Vec<WorkflowFact>,
     deliveries: BTreeMap<String, Timestamp>,
+    desks: BTreeMap<VendorName, desks::Desk>,
+    told: BTreeMap<(ReleaseId, VendorName), Told>,
 }
 
 impl State {
