@@ -62,7 +62,9 @@ pub struct Target {
 }
 
 /// What a service goes back to when `undone` is taken back: its newest row that stands and is of another release, else
-/// the baseline. Rows come newest first. `None`: nothing is known, or nobody can tell which image the baseline ran.
+/// the baseline.
+///
+/// Rows come newest first. `None`: nothing is known, or nobody can tell which image the baseline ran.
 pub fn target(
     rows: &[VerifiedEntry],
     service: &ServiceName,

@@ -1,5 +1,6 @@
-//! What an execution of the release machine leaves behind when it dies without recording its end: one routine, for the
-//! watcher that hears of the death at once and for the sweeper that looks every minute.
+//! What an execution of the release machine leaves behind when it dies without recording its end.
+//!
+//! One routine, for the watcher that hears of the death at once and for the sweeper that looks every minute.
 //!
 //! Doing it twice, or from both sides at once, is doing it once: each part is a conditional write of its own.
 

@@ -6,7 +6,7 @@ use gantry_steps::ports::store::{Fenced, Locks as _};
 use crate::failure::Failure;
 use crate::installation::Which;
 
-/// Frees the lock that a release which ended FailedDirty left on a stage
+/// Frees the lock that a release which ended `FailedDirty` left on a stage
 #[derive(Debug, Args)]
 pub(crate) struct Unlock {
     #[command(flatten)]

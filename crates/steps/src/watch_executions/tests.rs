@@ -92,7 +92,7 @@ async fn t08_a_release_that_was_changing_a_stage_is_put_back_by_one_execution_th
         world.executions.end(&one.execution, death);
         for finder in [finder, Finder::Watcher, Finder::Sweeper] {
             finder.look(&world, &one).await;
-            assert_eq!(world.executions.stopped(), [rollout.clone()], "{finder:?} {death:?}");
+            assert_eq!(world.executions.stopped(), std::slice::from_ref(&rollout), "{finder:?} {death:?}");
             assert!(world.put_back(&one).is_some(), "{finder:?} {death:?}");
             assert_eq!(world.end_of(&one).await, None, "its end is told by whoever puts it back");
             assert_eq!(world.lock().await, before, "what is noted in the lock is needed");

@@ -110,7 +110,7 @@ async fn t17_an_image_that_cannot_be_pulled_is_bad_at_the_deadline_when_no_break
             ),
         ),
     ])
-    .bad_at(600, &["not done in time", &format!("{reason}")])
+    .bad_at(600, &["not done in time", reason])
     .await;
 }
 
