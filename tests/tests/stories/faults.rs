@@ -133,14 +133,17 @@ fn t43_slack_that_is_down_for_a_whole_release_changes_nothing_and_hears_the_trut
                 told.contains(&format!("Release `{release}` was rolled back in preproduction")),
                 "{told}"
             );
-            let runs_now = told.matches("*What runs in preproduction now*").count();
-            if duplicates {
-                assert!(runs_now >= 1, "{way:?}: {told}");
-            } else {
-                assert_eq!(runs_now, 1, "{way:?}: {told}");
-                let order = ["*What it holds*", "*What runs in preproduction now*", "  reply: ⏪"];
-                let places: Vec<Option<usize>> = order.iter().map(|words| told.find(words)).collect();
-                assert!(places.is_sorted() && places.iter().all(Option::is_some), "{way:?}: {told}");
+            let order = [
+                format!("message: ⏪ *Release `{release}` was rolled back in preproduction: what ran before"),
+                format!("message: ⏪ *Release `{release}` was rolled back in preproduction*\n"),
+                format!("reply: ⏪ *Release `{release}` was rolled back in preproduction: what ran before"),
+            ];
+            let places: Vec<Option<usize>> = order.iter().map(|words| told.find(words)).collect();
+            assert!(places.iter().all(Option::is_some), "{way:?}: {told}");
+            // Slack kept what it did not answer for: nobody can know, so it may be told twice.
+            if !duplicates {
+                assert!(places.is_sorted(), "{way:?}: {told}");
+                assert!(order.iter().all(|words| told.matches(words).count() == 1), "{way:?}: {told}");
             }
         }
         Ok(())
