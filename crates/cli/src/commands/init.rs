@@ -70,10 +70,15 @@ fn stages(clusters: &[(Option<StageName>, ClusterName)]) -> Result<Vec<(StageNam
             Some(stage) => stage.clone(),
             None => by_place(index, clusters.len())?,
         };
-        if places.iter().any(|(other, known)| *other == stage || known == cluster) {
-            return Err(Failure::Refused(format!(
-                "{stage} or {cluster} was given twice; each cluster is a stage of its own: --cluster {stage}={cluster}"
-            )));
+        if places.iter().any(|(_, known)| known == cluster) {
+            let words =
+                format!("the cluster {cluster} was given twice, and each stage has a cluster of its own");
+            return Err(Failure::Refused(words));
+        }
+        if places.iter().any(|(known, _)| *known == stage) {
+            let words =
+                format!("two stages would be called {stage}: give them names with --cluster STAGE=CLUSTER");
+            return Err(Failure::Refused(words));
         }
         places.push((stage, cluster.clone()));
     }
