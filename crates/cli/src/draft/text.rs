@@ -40,7 +40,10 @@ impl Display for Draft {
             text(&self.pipeline)
         )?;
         heading(f, "Components, in the order they are deployed")?;
-        writeln!(f, "# Guessed: those behind load balancers first. Put what others depend on before them.")?;
+        writeln!(
+            f,
+            "\n# Guessed: those behind load balancers first. Put what others depend on before them."
+        )?;
         self.components.iter().try_for_each(|component| write_component(f, component))?;
         write_left_out(f, &self.left_out)?;
         heading(f, "Stages, in the order a release passes them")?;
@@ -53,7 +56,7 @@ impl Display for Draft {
 }
 
 fn heading(f: &mut Formatter<'_>, words: &str) -> fmt::Result {
-    writeln!(f, "\n# ─── {words} {}\n", "─".repeat(110_usize.saturating_sub(words.chars().count())))
+    writeln!(f, "\n# ─── {words} {}", "─".repeat(110_usize.saturating_sub(words.chars().count())))
 }
 
 fn write_component(f: &mut Formatter<'_>, component: &Component) -> fmt::Result {
@@ -129,7 +132,7 @@ impl Draft {
         heading(f, "Checks, in every stage unless they name their own")?;
         writeln!(
             f,
-            "# A wave counts when ECS says so. Better is to ask what was deployed. In each stage, before its approval:\n\
+            "\n# A wave counts when ECS says so. Better is to ask what was deployed. In each stage, before its approval:\n\
              #\n\
              # [stages.urls]\n\
              # {name} = \"https://{name}.example\"\n\
