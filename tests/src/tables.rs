@@ -59,7 +59,10 @@ impl Story {
         self.everybody_was_told().await?;
         let mut all = BTreeSet::new();
         for table in ["ReleasesTable", "ApprovalsTable", "LocksTable"] {
-            all.extend(self.rows(table).await?.iter().map(|row| format!("{table} {}", json!(row))));
+            let rows = self.rows(table).await?;
+            // Who writes to a vendor just now is nothing that was told.
+            let kept = rows.iter().filter(|row| !text(row, "pk").starts_with("desk#"));
+            all.extend(kept.map(|row| format!("{table} {}", json!(row))));
         }
         Ok(all)
     }

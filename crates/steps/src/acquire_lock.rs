@@ -1,6 +1,7 @@
 //! State `AcquireLock`: takes the stage's lock and answers its own token, or joins the queue and leaves the answer to
 //! whoever passes the lock on.
 
+use gantry_domain::ErrorName;
 use gantry_domain::hold::{Hold, Passage};
 use gantry_domain::lock::{Lock, Waiter};
 use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
@@ -39,10 +40,44 @@ pub struct AcquireLock<'a> {
     pub clock: &'a dyn Clock,
 }
 
+/// Why a lock is neither taken nor waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum AcquireLockError {
+    /// A call failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// Somebody started an execution again whose release has ended, or was taken over by another.
+    #[error(
+        "release {release} is not this execution's any more: it has ended, or another execution goes on with it"
+    )]
+    NotIts {
+        /// The release.
+        release: ReleaseId,
+    },
+    /// There is nothing to put back.
+    #[error("release {release} has not left {stage} behind: its lock is free, or somebody else's")]
+    NotLeft {
+        /// The release that was taken over.
+        release: ReleaseId,
+        /// The stage.
+        stage: StageName,
+    },
+}
+
+impl StepError for AcquireLockError {
+    fn name(&self) -> ErrorName {
+        match self {
+            Self::Port(error) => error.name(),
+            Self::NotIts { .. } => ErrorName::ReleaseAlreadyClaimed,
+            Self::NotLeft { .. } => ErrorName::LockLost,
+        }
+    }
+}
+
 impl AcquireLock<'_> {
     /// Takes the lock or joins the queue. If that fails, the waiting state is told so at once: an error of a function
     /// whose state waits for a token is not seen everywhere.
-    pub async fn run(&self, input: AcquireLockInput) -> Result<(), PortError> {
+    pub async fn run(&self, input: AcquireLockInput) -> Result<(), AcquireLockError> {
         let acquired = self.acquire(&input).await;
         if let Err(error) = &acquired
             && let Err(unsent) = self.tokens.fail(&input.token, error.name(), &error.words()).await
@@ -52,7 +87,16 @@ impl AcquireLock<'_> {
         acquired
     }
 
-    async fn acquire(&self, input: &AcquireLockInput) -> Result<(), PortError> {
+    async fn acquire(&self, input: &AcquireLockInput) -> Result<(), AcquireLockError> {
+        if let Some(stored) = self.releases.find(&input.release).await? {
+            // T28: a redrive begins where an execution died, whatever has become of its release since.
+            if stored.ended.is_some() || stored.execution != input.execution {
+                return Err(AcquireLockError::NotIts { release: input.release.clone() });
+            }
+            if stored.execution != stored.release.execution {
+                return self.take_over(input).await;
+            }
+        }
         let held = match self.take(input).await? {
             Came::In => return Ok(()),
             Came::Held(held) => {
@@ -88,9 +132,7 @@ impl AcquireLock<'_> {
             acquired_at: self.clock.now(),
             kept: None,
         };
-        if let Taken::Held(held) = self.locks.take(&lock, &input.token).await?
-            && !self.takes_over(input, &held).await?
-        {
+        if let Taken::Held(held) = self.locks.take(&lock, &input.token).await? {
             return Ok(Came::Held(held));
         }
         match self.hold(input).await? {
@@ -110,17 +152,20 @@ impl AcquireLock<'_> {
     }
 
     /// An execution that goes on with a release has what the one before it had: not only the lock, also what is noted there
-    /// of the rollout that died with it.
-    async fn takes_over(&self, input: &AcquireLockInput, held: &Lock) -> Result<bool, PortError> {
-        if held.release != input.release {
-            return Ok(false);
+    /// of the rollout that died with it. It takes no lock that is free, and no hold keeps it: it puts back.
+    async fn take_over(&self, input: &AcquireLockInput) -> Result<(), AcquireLockError> {
+        let AcquireLockInput { execution, release, stage, token } = input;
+        let held = self.locks.read(stage).await?.map(|stored| stored.lock);
+        let taken = match held.filter(|held| held.release == *release) {
+            Some(held) => self.locks.take_over(stage, &held.owner, execution, token).await?,
+            None => Fenced::Lost,
+        };
+        if taken == Fenced::Lost {
+            let (release, stage) = (release.clone(), stage.clone());
+            return Err(AcquireLockError::NotLeft { release, stage });
         }
-        let stored = self.releases.find(&input.release).await?;
-        if stored.is_none_or(|stored| stored.execution != input.execution) {
-            return Ok(false);
-        }
-        let taken = self.locks.take_over(&input.stage, &held.owner, &input.execution, &input.token).await?;
-        Ok(taken == Fenced::Written)
+        let Self { locks, releases, tokens, clock } = *self;
+        Ok(PassLock { locks, releases, tokens, clock }.answer_or_leave(stage).await?)
     }
 
     /// The stage's hold, and whether it lets this release in.

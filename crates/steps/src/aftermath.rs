@@ -141,11 +141,7 @@ impl Aftermath<'_> {
         let brings = stored.is_some_and(|stored| {
             stored.release.undoes.is_none() && stored.execution == stored.release.execution
         });
-        let plan = match &held.lock.plan {
-            Some(hash) => self.plans.get(hash).await?,
-            None => None,
-        };
-        if !brings || !plan.is_some_and(|plan| plan.terms.kind.is_release()) {
+        if !brings || !self.brought(held).await? {
             return Ok(false);
         }
         let stage = &held.lock.stage;
@@ -203,10 +199,16 @@ impl Aftermath<'_> {
         Ok(None)
     }
 
+    /// Was the rollout that is noted in the lock one that brings something, and not one that puts back?
+    async fn brought(&self, held: &StoredLock) -> Result<bool, PortError> {
+        let Some(hash) = &held.lock.plan else { return Ok(false) };
+        Ok(self.plans.get(hash).await?.is_some_and(|plan| plan.terms.kind.is_release()))
+    }
+
     /// Did the stage pass before the release died? Nothing of it is put back then, unless that had begun: from there on the
-    /// lock names the release's execution itself as the one that writes.
+    /// lock names the release's execution itself as the one that writes, or the rollout that puts back.
     async fn is_whole(&self, held: &StoredLock) -> Result<bool, PortError> {
-        if held.lock.rollout.as_ref() == Some(&held.lock.owner) {
+        if held.lock.rollout.as_ref() == Some(&held.lock.owner) || !self.brought(held).await? {
             return Ok(false);
         }
         let log = self.releases.log(&held.lock.release).await?;

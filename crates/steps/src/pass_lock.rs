@@ -4,6 +4,7 @@
 
 use gantry_domain::hold::{Hold, Passage};
 use gantry_domain::names::{ExecutionArn, StageName};
+use gantry_domain::release::Release;
 use serde_json::json;
 
 use crate::ports::store::{Fenced, Locks, Releases, Resumer, StoredLock, StoredWaiter};
@@ -92,7 +93,7 @@ impl PassLock<'_> {
         Ok(fenced)
     }
 
-    /// The oldest waiter that the stage lets in. The owner itself may have been left in the queue when it found the lock
+    /// The oldest waiter that the stage lets in, one that puts something back before all others. The owner itself may have been left in the queue when it found the lock
     /// free after all; it is taken out wherever it stands, or the lock would come back to it when it no longer waits. A
     /// hold is read before the lock changes hands: only who has the lock puts a stage on hold.
     async fn next(
@@ -105,21 +106,21 @@ impl PassLock<'_> {
             return Ok(None);
         }
         let hold = self.releases.hold(stage).await?;
-        let mut oldest = None;
+        let (mut rollback, mut oldest) = (None, None);
         for waiter in waiters {
             if Some(&waiter.waiter.execution) == owner {
                 self.locks.leave(&waiter.waiter).await?;
-            } else if oldest.is_none() && self.lets(hold.as_ref(), &waiter).await? {
+                continue;
+            }
+            let release = self.releases.find(&waiter.waiter.release).await?.map(|stored| stored.release);
+            let puts_back = release.as_ref().is_some_and(|release| release.undoes.is_some());
+            if rollback.is_none() && puts_back {
+                rollback = Some(waiter);
+            } else if oldest.is_none() && lets(hold.as_ref(), release.as_ref()) {
                 oldest = Some(waiter);
             }
         }
-        Ok(oldest)
-    }
-
-    async fn lets(&self, hold: Option<&Hold>, waiter: &StoredWaiter) -> Result<bool, PortError> {
-        let Some(hold) = hold else { return Ok(true) };
-        let release = self.releases.find(&waiter.waiter.release).await?;
-        Ok(release.is_some_and(|stored| hold.passage(&stored.release) != Passage::Waits))
+        Ok(rollback.or(oldest))
     }
 
     /// A release that a hold lets in because its commit is newer ends the hold.
@@ -132,6 +133,11 @@ impl PassLock<'_> {
         }
         Ok(())
     }
+}
+
+fn lets(hold: Option<&Hold>, release: Option<&Release>) -> bool {
+    let passes = |hold: &Hold| release.is_some_and(|release| hold.passage(release) != Passage::Waits);
+    hold.is_none_or(passes)
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl StartTask<'_> {
             TaskStart::Started(arn) => arn,
             TaskStart::Failed(reason) => return Err(RolloutError::NotPlaced { task: task.name, reason }),
         };
-        fence.held(self.locks.record_task(&input.stage, &input.release_execution, &task_arn).await?)?;
+        fence.held(self.locks.record_task(&input.stage, &input.release, &task_arn).await?)?;
         Ok(StartTaskOutput { task_arn, started_at: self.clock.now() })
     }
 }

@@ -1,5 +1,7 @@
 //! Releases that a person starts on the AWS console.
 
+mod page;
+
 use anyhow::Result;
 use gantry_tests::{ADA, BOB, Change, quick, tell};
 use serde_json::json;

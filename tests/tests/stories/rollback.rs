@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use gantry_simulator::aws::AwsError;
 use gantry_tests::{ADA, CAT, Change, Story, Work, WorldOptions, quick, tell};
 use serde_json::json;
 
@@ -182,6 +183,45 @@ fn t20_a_rollback_that_fails_keeps_the_lock_and_calls_a_person() -> Result<()> {
         let freed = story.gantry(&["unlock", "preproduction", "--release", &release]).await?;
         assert_eq!(freed.code, Some(0), "{freed:?}");
         assert!(story.gantry(&["status"]).await?.words.contains("preproduction: free"));
+        Ok(())
+    })
+}
+
+/// The way back is planned, and ECS does not let it be gone.
+#[test]
+fn t20_a_way_back_that_ecs_refuses_ends_dirty_and_nothing_else_goes_in() -> Result<()> {
+    tell(without_tasks(), async |story| {
+        let script = story.world.simulation.front.script();
+        let error = AwsError::client("ClusterNotFoundException", "Cluster not found.");
+        let second =
+            script.on("ecs", "UpdateService").given("service", "exchange-client-web").nth(2).always();
+        let refused = second.refuse(error);
+        let unwell = Change::of(["client"]).label("gantry.simulator.http.status", "503");
+        let work = story.a_developer_delivers(unwell).await?;
+        let road = story.release_ends(&work).await?;
+        assert!(refused.fired() > 0, "the story never came to what it is about");
+        assert_eq!(road.end.as_deref(), Some("FailedDirty"), "{:?}", road.reason);
+        let told = story.slack_says();
+        assert!(told.contains("check client-health failed"), "{told}");
+        assert!(
+            told.contains("Rolling back did not work either") && told.contains("Cluster not found"),
+            "{told}"
+        );
+        let kept = story.lock_is_kept("preproduction").await?;
+        assert!(kept.contains("Rolling back did not work either"), "{kept}");
+        story.an_error_was_logged("start-deployments", "Cluster not found");
+
+        // A repair waits in line until a person has looked.
+        let repair = story.a_developer_delivers(Change::of(["client"])).await?;
+        story.has_waiters(1).await?;
+        let freed = story.gantry(&["unlock", "preproduction", "--release", &road.id]).await?;
+        assert_eq!(freed.code, Some(0), "{freed:?}");
+        script.clear();
+        story.sweeper_looks().await?;
+        let question = story.question(&repair).await?;
+        story.rejects(ADA, &question, "Only a rehearsal").await?;
+        assert_eq!(story.release_ends(&repair).await?.end.as_deref(), Some("Declined"));
+        story.slack_says();
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 use gantry_domain::plan::PlanKind;
 use gantry_steps::ports::store::{Fenced, Locks, NewNotice, StoredLock, StoredWaiter, Taken};
 use gantry_steps::ports::{PortError, TaskToken};
@@ -140,11 +140,16 @@ impl Locks for LocksTable {
     async fn record_task(
         &self,
         stage: &StageName,
-        owner: &ExecutionArn,
+        release: &ReleaseId,
         task: &TaskArn,
     ) -> Result<Fenced, PortError> {
         let task = AttributeValue::Ss(vec![task.as_str().to_owned()]);
-        self.fenced(stage, owner, Expression::update("ADD #tasks :task").with("task", task)).await
+        let change = Expression::update("ADD #tasks :task")
+            .and_when("#release = :release")
+            .with("task", task)
+            .with("release", s(release));
+        let written = self.table.change(&key(stage), &change).await?.is_some();
+        Ok(if written { Fenced::Written } else { Fenced::Lost })
     }
 
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError> {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use gantry_domain::claim;
+use gantry_steps::ports::store::Locks as _;
 use gantry_steps::ports::{StartRelease as _, Started};
 use jiff::Timestamp;
 use serde_json::json;
@@ -34,6 +35,15 @@ impl Rollback {
         }
         if let Some(to) = &self.to {
             rollback["to"] = json!(to);
+        }
+        let lock = here.locks.read(stage).await?.map(|stored| stored.lock);
+        if let (Some(lock), None) = (lock, &self.to) {
+            // What passed last is not what runs: "the one before" would go one too far.
+            return Err(Failure::Refused(format!(
+                "{} is at work in {stage}, or was left there: name the release to go back to with --to (gantry status \
+                 tells what is verified)",
+                lock.release
+            )));
         }
         let input = json!({ "rollback": rollback });
         // Said here, and not by an execution that fails a moment later.

@@ -211,10 +211,11 @@ impl StepError for ClaimReleaseError {
             Self::NoSuchTag { .. } | Self::NoSuchImage { .. } | Self::NotRunnable { .. } => {
                 ErrorName::ImageNotFound
             }
-            Self::Claimed { .. } | Self::Ended { .. } | Self::Older { .. } | Self::GoesOn { .. } => {
+            Self::Claimed { .. } | Self::Ended { .. } | Self::Older { .. } => {
                 ErrorName::ReleaseAlreadyClaimed
             }
-            Self::Contended { .. } => ErrorName::Unavailable,
+            // Step Functions tells how an execution was a moment ago: one that has just died may seem to live.
+            Self::Contended { .. } | Self::GoesOn { .. } => ErrorName::Unavailable,
             Self::NoBaseline { .. } | Self::NoSuchService { .. } => ErrorName::UnsupportedService,
             Self::NoStage => ErrorName::Misconfigured,
             Self::Unnamed { .. } | Self::UnnamedRollback { .. } | Self::UnknownRelease(_) => {

@@ -1,16 +1,17 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use gantry_domain::ErrorName;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 use gantry_domain::notice::Notice;
 use gantry_domain::plan::PlanKind;
+use gantry_domain::release::Undoing;
+use gantry_domain::{End, ErrorName};
 use jiff::Timestamp;
 
 use crate::StepError as _;
-use crate::acquire_lock::{AcquireLock, AcquireLockInput};
-use crate::ports::store::{Fenced, Locks, NewNotice, StoredLock, StoredWaiter, Taken};
+use crate::acquire_lock::{AcquireLock, AcquireLockError, AcquireLockInput};
+use crate::ports::store::{Fenced, Locks, NewNotice, Releases, StoredLock, StoredWaiter, Taken};
 use crate::ports::{PortError, TaskToken};
 use crate::release_lock::{ReleaseLock, ReleaseLockInput};
 use crate::testing::given::{self, execution, release_id, token};
@@ -34,7 +35,7 @@ impl World {
         }
     }
 
-    async fn try_acquire(&self, name: &str, with: &str) -> Result<(), crate::ports::PortError> {
+    async fn try_acquire(&self, name: &str, with: &str) -> Result<(), AcquireLockError> {
         let Self { store, tokens, clock, .. } = self;
         let input = AcquireLockInput {
             execution: execution(name),
@@ -76,34 +77,87 @@ async fn t08_who_takes_a_release_over_has_its_lock_with_what_is_noted_there_and_
     let release = given::release(&given::exchange(), 'a', "2026-11-21T12:00:00Z");
     world.store.given_release(&release);
     let (first, later) = (release.execution.clone(), execution("later"));
-    let comes = async |execution: &ExecutionArn, with: &str| {
-        let World { store, tokens, clock, stage } = &world;
+    let comes_to = async |execution: &ExecutionArn, with: &str, stage: &StageName| {
+        let World { store, tokens, clock, .. } = &world;
         let input = AcquireLockInput {
             execution: execution.clone(),
             release: release.id.clone(),
             stage: stage.clone(),
             token: token(with),
         };
-        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await.unwrap();
+        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await
     };
-    comes(&first, "first").await;
+    let comes = async |execution: &ExecutionArn, with: &str| comes_to(execution, with, &world.stage).await;
+    comes(&first, "first").await.unwrap();
     let (rollout, plan) = (execution("rollout"), given::plan_hash('d'));
     world.store.record_rollout(&world.stage, &first, &rollout, &plan, PlanKind::Release).await.unwrap();
 
     // Nobody said that this one has the release.
-    comes(&later, "early").await;
-    assert_eq!((world.owner().await, world.queue().await.len()), (Some(first.clone()), 1));
+    assert!(matches!(comes(&later, "early").await, Err(AcquireLockError::NotIts { .. })));
+    assert_eq!((world.owner().await, world.queue().await.len()), (Some(first.clone()), 0));
 
-    crate::ports::store::Releases::take_over(&world.store, &release.id, &first, &later).await.unwrap();
-    comes(&later, "later").await;
+    Releases::take_over(&world.store, &release.id, &first, &later).await.unwrap();
+    // It has died in this stage and in no other.
+    let other = given::stage("preproduction");
+    assert!(matches!(comes_to(&later, "x", &other).await, Err(AcquireLockError::NotLeft { .. })));
+    assert!(world.store.read(&other).await.unwrap().is_none());
+    comes(&later, "later").await.unwrap();
+    comes(&later, "again").await.unwrap();
     let lock = world.store.read(&world.stage).await.unwrap().unwrap().lock;
     assert_eq!((lock.owner, lock.rollout, lock.plan), (later.clone(), Some(rollout), Some(plan)));
-    assert_eq!(world.tokens.succeeded(), ["first", "later"]);
+    assert_eq!(world.tokens.succeeded(), ["first", "later", "again"]);
 
     // Somebody starts the dead one again from where it stood (T28).
-    comes(&first, "redriven").await;
-    assert_eq!(world.owner().await, Some(later));
-    assert!(!world.tokens.succeeded().contains(&"redriven".to_owned()));
+    assert!(matches!(comes(&first, "redriven").await, Err(AcquireLockError::NotIts { .. })));
+    assert_eq!(world.owner().await, Some(later.clone()));
+    let failed = world.tokens.failed();
+    assert!(
+        failed
+            .iter()
+            .any(|(token, error, _)| token == "redriven" && *error == ErrorName::ReleaseAlreadyClaimed)
+    );
+
+    // A task that was under way when the lock went over is not forgotten.
+    let task = "arn:aws:ecs:us-west-2:111122223333:task/c/late".parse().unwrap();
+    assert_eq!(world.store.record_task(&world.stage, &release.id, &task).await.unwrap(), Fenced::Written);
+    assert_eq!(world.store.read(&world.stage).await.unwrap().unwrap().lock.tasks, [task]);
+}
+
+#[tokio::test]
+async fn t28_a_release_that_has_ended_takes_no_lock() {
+    let world = World::new();
+    let release = given::release(&given::exchange(), 'a', "2026-11-21T12:00:00Z");
+    world.store.given_release(&release);
+    let ended = Notice::Ended { end: End::FailedClean, stage: None, reason: String::new(), next: None };
+    let ended = NewNotice::new(release.claimed_at, ended);
+    Releases::end(&world.store, &release.id, End::FailedClean, "", &ended).await.unwrap();
+    let World { store, tokens, clock, stage } = &world;
+    let input = AcquireLockInput {
+        execution: release.execution.clone(),
+        release: release.id.clone(),
+        stage: stage.clone(),
+        token: token("redriven"),
+    };
+    let step = AcquireLock { locks: store, releases: store, tokens, clock };
+    assert!(matches!(step.run(input).await, Err(AcquireLockError::NotIts { .. })));
+    assert_eq!((world.owner().await, world.queue().await.len()), (None, 0));
+}
+
+#[tokio::test]
+async fn a_rollback_that_a_person_asked_for_goes_before_who_came_earlier() {
+    let world = World::new();
+    world.acquire("one").await;
+    world.acquire("two").await;
+    let mut rollback = given::release(&given::exchange(), 'a', "2026-11-21T12:00:00Z");
+    rollback.id = release_id("rollback");
+    rollback.execution = execution("rollback");
+    let (stage, components) = (world.stage.clone(), Vec::new());
+    rollback.undoes = Some(Undoing { stage, components, to: None });
+    world.store.given_release(&rollback);
+    world.acquire("rollback").await;
+    assert!(world.release("one").await);
+    assert_eq!(world.owner().await, Some(execution("rollback")));
+    assert_eq!(world.queue().await, [execution("two")]);
 }
 
 #[tokio::test]
@@ -306,7 +360,7 @@ impl Locks for Restless<'_> {
         to: &ExecutionArn,
         token: &TaskToken,
     ) -> Result<Fenced, PortError> {
-        self.0.take_over(stage, from, to, token).await
+        Locks::take_over(self.0, stage, from, to, token).await
     }
     async fn record_rollout(
         &self,
@@ -321,10 +375,10 @@ impl Locks for Restless<'_> {
     async fn record_task(
         &self,
         stage: &StageName,
-        owner: &ExecutionArn,
+        release: &ReleaseId,
         task: &TaskArn,
     ) -> Result<Fenced, PortError> {
-        self.0.record_task(stage, owner, task).await
+        self.0.record_task(stage, release, task).await
     }
     async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
         self.0.free_kept(stage, owner).await

@@ -85,7 +85,7 @@ pub enum PlanRollbackError {
     NoStage(StageName),
     /// A migration after which the version before does not run.
     #[error(
-        "migration {migration} had begun, and it is declared breaking in gantry.toml: the version before could not run \
+        "migration {migration} had begun, as far as is known, and it is declared breaking in gantry.toml: the version before could not run \
          with what it leaves behind. Repair forward with a newer commit, or restore what the migration changed and roll \
          back by hand"
     )]

@@ -128,6 +128,24 @@ async fn t08_a_stage_that_had_passed_is_not_put_back() {
 }
 
 #[tokio::test]
+async fn t20_a_stage_that_had_passed_and_was_being_put_back_all_the_same_is_left_to_a_person() {
+    for finder in FINDERS {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_back(&one).await;
+        for stage in ["production", "preproduction"].map(given::stage) {
+            let passed = Notice::StageVerified { stage, deployed: vec![], unchanged: vec![], passed: vec![] };
+            world.store.append(&one.id, &NewNotice::new(one.claimed_at, passed)).await.unwrap();
+        }
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        finder.look(&world, &one).await;
+        assert_eq!(world.end_of(&one).await, Some(End::FailedDirty), "{finder:?}");
+        assert!(world.lock().await.unwrap().kept.is_some(), "{finder:?}");
+    }
+}
+
+#[tokio::test]
 async fn t20_a_release_whose_putting_back_died_too_ends_dirty_and_keeps_the_lock() {
     for (finder, took_the_lock) in FINDERS.into_iter().flat_map(|finder| [(finder, true), (finder, false)]) {
         let world = LeftBehind::new();

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
@@ -84,11 +84,12 @@ pub trait Locks: Send + Sync {
         kind: PlanKind,
     ) -> Result<Fenced, PortError>;
 
-    /// Notes a task that was started. `Lost` unless `owner` has the lock.
+    /// Notes a task that was started. `Lost` unless the lock is the release's: also when another execution has taken it over
+    /// between the start and this, or nobody would wait for the task.
     async fn record_task(
         &self,
         stage: &StageName,
-        owner: &ExecutionArn,
+        release: &ReleaseId,
         task: &TaskArn,
     ) -> Result<Fenced, PortError>;
 

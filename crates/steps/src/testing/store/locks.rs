@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gantry_domain::lock::{Lock, Waiter};
-use gantry_domain::names::{ExecutionArn, PlanHash, StageName, TaskArn};
+use gantry_domain::names::{ExecutionArn, PlanHash, ReleaseId, StageName, TaskArn};
 use gantry_domain::plan::PlanKind;
 use jiff::Timestamp;
 
@@ -109,16 +109,21 @@ impl Locks for MemoryStore {
     async fn record_task(
         &self,
         stage: &StageName,
-        owner: &ExecutionArn,
+        release: &ReleaseId,
         task: &TaskArn,
     ) -> Result<Fenced, PortError> {
-        let note = |stored: &mut StoredLock| {
-            if !stored.lock.tasks.contains(task) {
-                stored.lock.tasks.push(task.clone());
+        self.faults.before("record_task").await?;
+        let fenced = match self.state().locks.get_mut(stage) {
+            Some(stored) if stored.lock.release == *release => {
+                if !stored.lock.tasks.contains(task) {
+                    stored.lock.tasks.push(task.clone());
+                }
+                Fenced::Written
             }
-            true
+            Some(_) | None => Fenced::Lost,
         };
-        self.fenced("record_task", stage, owner, note).await
+        self.faults.after("record_task")?;
+        Ok(fenced)
     }
 
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError> {
