@@ -18,16 +18,22 @@ pub struct Said {
 }
 
 impl Story {
-    /// Runs `gantry` with these arguments against the world.
+    /// Runs `gantry` with these arguments against what is installed in the world.
     pub async fn gantry(&self, arguments: &[&str]) -> Result<Said> {
-        let binary = places::binaries().join("gantry");
         let configuration = places::root().join("examples/exchange/gantry.toml");
+        let configuration = configuration.to_str().context("a path that is no text")?;
+        self.gantry_alone(&[arguments, &["--config", configuration]].concat()).await
+    }
+
+    /// Runs `gantry` with these arguments and no others, as before anything is installed.
+    pub async fn gantry_alone(&self, arguments: &[&str]) -> Result<Said> {
+        let binary = places::binaries().join("gantry");
         let output = Command::new(&binary)
             .args(arguments)
-            .arg("--config")
-            .arg(configuration)
             .env_clear()
             .env("AWS_ENDPOINT_URL", self.world.client.endpoint())
+            // The clusters are the simulator's.
+            .env("AWS_ENDPOINT_URL_ECS", self.world.simulation.url())
             .env("AWS_REGION", "us-west-2")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")

@@ -22,7 +22,7 @@ pub use config::connect_to;
 pub use dead_letters::SqsDeadLetters;
 pub use dynamodb::{ApprovalsTable, LocksTable, ReleasesTable};
 pub use ecr::EcrRegistry;
-pub use ecs::EcsStage;
+pub use ecs::{EcsInventory, EcsStage, LiveContainer, LiveDefinition, LiveService};
 pub use logs::CloudWatchLogs;
 pub use secrets::SecretsManager;
 pub use sfn::{SfnExecutions, SfnStart, SfnTaskTokens};

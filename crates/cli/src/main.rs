@@ -1,6 +1,7 @@
 //! The `gantry` command: reads the command line and hands over to a command.
 
 mod commands;
+mod draft;
 mod failure;
 mod installation;
 mod options;
@@ -19,6 +20,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(commands::init::Init),
     Validate(commands::validate::Validate),
     Render(commands::render::Render),
     Schema(commands::schema::Schema),
@@ -30,6 +32,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Init(command) => installation::run(command.run()),
         Command::Validate(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Schema(command) => command.run(),

@@ -107,3 +107,31 @@ fn schema_prints_the_committed_schema() {
     let committed = std::fs::read_to_string(root().join("crates/config/gantry.schema.json")).unwrap();
     assert_eq!(out, committed);
 }
+
+#[test]
+fn init_asks_nobody_when_it_could_not_write_what_it_learns() {
+    let before = std::fs::read(root().join(EXAMPLE)).unwrap();
+    let (out, err) = ended(&gantry(&["init", "--cluster", "shop", "--out", EXAMPLE]), 1);
+    assert_eq!(out, "");
+    assert!(err.starts_with("examples/exchange/gantry.toml is there already and was left as it is"), "{err}");
+    assert_eq!(std::fs::read(root().join(EXAMPLE)).unwrap(), before);
+}
+
+#[test]
+fn init_takes_each_cluster_as_a_stage_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gantry.toml");
+    let out = out.to_str().unwrap();
+    for (first, second, words) in [
+        ("shop", "shop", "the cluster shop was given twice"),
+        ("live=shop", "live=shop-2", "two stages would be called live"),
+        ("production=shop", "shop-2", "two stages would be called production"),
+    ] {
+        let (_, err) = ended(&gantry(&["init", "--out", out, "--cluster", first, "--cluster", second]), 1);
+        assert!(err.starts_with(words), "{err}");
+    }
+    ended(&gantry(&["init", "--out", out, "--cluster", "two words"]), 2);
+    ended(&gantry(&["init", "--out", out, "--cluster", "Live=shop"]), 2);
+    ended(&gantry(&["init", "--out", out]), 2);
+    assert!(!std::path::Path::new(out).exists());
+}

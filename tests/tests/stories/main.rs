@@ -7,6 +7,7 @@ mod decisions;
 mod documents;
 mod faults;
 mod harness;
+mod init;
 mod intake;
 mod locks;
 mod reasons;

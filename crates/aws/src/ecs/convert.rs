@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::error::Unreadable;
 
 /// A name of ours from an optional text.
-fn required<T>(field: &'static str, text: Option<String>) -> Result<T, Unreadable>
+pub(super) fn required<T>(field: &'static str, text: Option<String>) -> Result<T, Unreadable>
 where
     T: TryFrom<String, Error = NameError>,
 {
@@ -42,11 +42,16 @@ fn digest(text: Option<String>) -> Option<Digest> {
     text.and_then(|text| Digest::new(text).ok())
 }
 
-pub(super) fn service(from: types::Service) -> Result<Service, Unreadable> {
-    let controller = match from.deployment_controller.map(|controller| controller.r#type) {
+/// ECS is the default, and not always told.
+pub(super) fn controller(from: Option<types::DeploymentController>) -> Controller {
+    match from.map(|controller| controller.r#type) {
         None | Some(types::DeploymentControllerType::Ecs) => Controller::Ecs,
         Some(other) => Controller::Other(other.as_str().to_owned()),
-    };
+    }
+}
+
+pub(super) fn service(from: types::Service) -> Result<Service, Unreadable> {
+    let controller = controller(from.deployment_controller);
     let deployments = from.deployments.unwrap_or_default();
     let newest = deployments.iter().find(|deployment| deployment.status.as_deref() == Some("PRIMARY"));
     let rollout_state = newest.and_then(|newest| newest.rollout_state.as_ref());

@@ -3,12 +3,15 @@
 mod convert;
 mod deploy;
 mod fields;
+mod inventory;
 mod observe;
 mod once;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+
+pub use inventory::{EcsInventory, LiveContainer, LiveDefinition, LiveService};
 
 use crate::sts::StageSessions;
 

@@ -248,7 +248,7 @@ fn is_unknown_task_definition(error: Option<&DescribeTaskDefinitionError>) -> bo
 }
 
 /// Things that are not there are absent from the answer; any other failure fails the call.
-fn only_missing(call: &str, failures: &[Failure]) -> Result<(), PortError> {
+pub(super) fn only_missing(call: &str, failures: &[Failure]) -> Result<(), PortError> {
     match failures.iter().find(|failure| failure.reason() != Some("MISSING")) {
         None => Ok(()),
         Some(failure) => Err(PortError::Rejected { call: call.to_owned(), source: told(failure).into() }),

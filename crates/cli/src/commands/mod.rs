@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod init;
 pub(crate) mod render;
 pub(crate) mod resume;
 pub(crate) mod rollback;
