@@ -216,7 +216,7 @@ impl Reader<'_> {
             story.rejects(ADA, &question, "The page is read").await?;
             story.release_ends(&open).await?;
         }
-        for name in ["InvalidInput", "NotReady", "ImageNotFound", "ReleaseAlreadyClaimed"] {
+        for name in ["InvalidInput", "NotReady", "ImageNotFound", "ReleaseAlreadyClaimed", "Unavailable"] {
             story.an_error_was_logged("claim-release", name);
         }
         story.slack_says();
