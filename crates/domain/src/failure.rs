@@ -228,9 +228,11 @@ impl Failure {
         let failed = if self.only_task().is_some() { " failed" } else { "" };
         let mut lines = vec![format!("{}{failed}: {}", self.subject, self.judgement())];
         lines.extend(self.other_tasks().iter().take(IN_SHORT).map(StoppedTasks::in_words));
-        // Where no task came to stop, only ECS knows what is in the way.
+        // Where no task came to stop, only ECS knows what is in the way. That it failed and went back, which is what its newest
+        // events tell, is told by the judgement.
         if self.tasks.is_empty() {
-            lines.extend(self.events.first().map(Told::in_words));
+            let in_the_way = self.events.iter().find(|event| !is_aftermath(&event.message));
+            lines.extend(in_the_way.or(self.events.first()).map(Told::in_words));
         }
         lines.iter().map(|line| cut(line, WORDS)).collect::<Vec<_>>().join("\n")
     }
@@ -331,6 +333,14 @@ const ROUTINE: [&str; 9] = [
 
 fn is_routine(message: &str) -> bool {
     ROUTINE.iter().any(|routine| message.contains(routine))
+}
+
+/// What ECS tells when it has given up: true, and no reason.
+const AFTERMATH: [&str; 3] =
+    ["rolling back to ", " deployment failed: ", "unable to consistently start tasks"];
+
+fn is_aftermath(message: &str) -> bool {
+    AFTERMATH.iter().any(|words| message.contains(words))
 }
 
 /// The message without the ids of tasks.

@@ -25,7 +25,7 @@ async fn t14_a_circuit_breaker_without_rollback_is_bad_when_it_stops() {
 async fn t17_without_a_breaker_crashes_for_ever_are_bad_at_the_deadline() {
     let world = World::of_web().await;
     world.configure(json!({"deploymentCircuitBreaker": {"enable": false, "rollback": false}}));
-    world.deploys(CRASHES).await.is_bad_at(600, &["not done in time", "tasks failed", "exit code 3"]);
+    world.deploys(CRASHES).await.is_bad_at(600, &["not done in time", "tasks stopped", "exit code 3"]);
 }
 
 #[tokio::test]
