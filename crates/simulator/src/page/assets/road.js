@@ -134,10 +134,13 @@ function rowsOf(station) {
     if (before?.name === state.name && before.to) extend(before, state);
     else rows.push({ name: state.name, label: words(state.name), from: state.enteredAt, to: state.leftAt, status: state.status, visits: 1, inner: [] });
   }
-  const outer = rows.filter((row) => row.name === 'RollOut');
+  const outer = rows.filter((row) => row.name === 'RollOut' || row.name === 'RollBack');
   (station.rollouts ?? []).forEach((rollout, index) => {
     const at = outer[index] ?? outer.at(-1);
-    if (at) at.inner.push(...inner(rollout));
+    if (!at) return;
+    at.inner.push(...inner(rollout));
+    // It returns an outcome and does not throw: the state itself succeeds either way.
+    if (rollout.status === 'failed') at.status = 'failed';
   });
   return rows;
 }
