@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test lint build venv clean
+.PHONY: help demo test lint docs build venv clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: venv build ## All tests; the stories run the real stack in the local world
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh
+
+docs: ## The API documentation of all crates, without a warning
+	@scripts/docs.sh
 
 build: ## The functions and the local world
 	@scripts/build.sh
