@@ -3,16 +3,19 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test lint docs build venv clean
+.PHONY: help demo test test-client lint docs build venv clean
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: venv build ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
 	@scripts/demo.sh $(ARGS)
 
 test: venv build ## All tests; the stories run the real stack in the local world
 	@scripts/test.sh $(ARGS)
+
+test-client: venv build ## A real registry client (skopeo, installed where that is allowed) pushes images, and that alone starts a release
+	@scripts/test-client.sh $(ARGS)
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh

@@ -74,6 +74,8 @@ pub struct DemoOptions {
     pub decision: Option<Decision>,
     /// Where the new version crashes, if it shall.
     pub broken: Option<Broken>,
+    /// Whether a person pushes the image.
+    pub by_hand: bool,
 }
 
 impl DemoOptions {
@@ -142,9 +144,14 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Str
     println!("{} Dana pushed {} to main: {}", stamp(passed(world)), short(&sha), change.message);
     world.end_workflows("backend", &sha, "success").await?;
     println!("{} its workflow succeeded", stamp(passed(world)));
-    let pushed_at = world.simulation.clock.now();
-    world.push_image("backend", &sha, &change.labels)?;
-    println!("{} CI pushed its image", stamp(passed(world)));
+    let pushed_at = if options.by_hand {
+        wait_for_image(world, &sha).await?
+    } else {
+        let pushed_at = world.simulation.clock.now();
+        world.push_image("backend", &sha, &change.labels)?;
+        println!("{} CI pushed its image", stamp(passed(world)));
+        pushed_at
+    };
     figure_first_call(world, pushed_at).await?;
 
     if options.broken == Some(Broken::Preproduction) {
@@ -195,6 +202,34 @@ fn crashing(world: &World, broken: Broken) -> BTreeMap<String, String> {
         label("log", "KeyError: key not found: SPREAD_LIMIT".to_owned()),
         label("only-in", cluster.unwrap_or_default()),
     ])
+}
+
+/// Says how an image is pushed by hand, and waits until one is. Returns when it was pushed, in world time.
+async fn wait_for_image(world: &World, sha: &str) -> Result<Timestamp> {
+    let address = world.simulation.registry_address();
+    let repository = world.component("backend")?.repository.as_str();
+    let program = std::env::current_exe().context("this program's path is not known")?;
+    let (program, tag) = (program.display(), format!("sha-{sha}"));
+    // Checks ask what runs for its commit, and the label is how the image says.
+    println!(
+        "\n    Its image is yours to push (docs/push.md), for example:\n\n    \
+         {program} password {address} | docker login --username AWS --password-stdin {address}\n    \
+         printf 'FROM scratch\\nWORKDIR /app\\n' | docker build --label org.opencontainers.image.revision={sha} \
+         --tag {address}/{repository}:{tag} -\n    \
+         docker push {address}/{repository}:{tag}\n"
+    );
+    let mut changes = world.simulation.ecr.subscribe();
+    loop {
+        changes.mark_unchanged();
+        let repositories = world.simulation.ecr.snapshot();
+        let mut images =
+            repositories.iter().filter(|view| view.name == repository).flat_map(|view| &view.images);
+        if let Some(image) = images.find(|image| image.tags.contains(&tag)) {
+            println!("{} you pushed {}", stamp(passed(world)), image.digest);
+            return Ok(image.pushed_at);
+        }
+        changes.changed().await?;
+    }
 }
 
 /// Prints how long Gantry took from the event to its first question to ECS, in real time.
