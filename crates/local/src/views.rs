@@ -100,11 +100,11 @@ fn task(task: &TaskView) -> Value {
     })
 }
 
-/// A task apart from services; its family ends in the name of the step it was started for.
+/// A task apart from services: what it runs.
 fn one_off(task: &TaskView) -> Value {
     let family = task.task_definition.split(':').next().unwrap_or_default();
     json!({
-        "id": task.id, "label": family, "version": task.revision.as_deref().map(short), "status": task.status,
+        "id": task.id, "label": task.command.as_deref().unwrap_or(family), "version": task.revision.as_deref().map(short), "status": task.status,
         "exitCode": task.exit_code,
     })
 }
