@@ -94,9 +94,13 @@ fn deployment(service: &ServiceView, id: &str) -> Value {
 }
 
 fn task(task: &TaskView) -> Value {
+    let scaled_in = |reason: &String| reason.starts_with("Scaling activity");
+    let crashed =
+        task.status == "STOPPED" && task.stopped_reason.as_ref().is_some_and(|reason| !scaled_in(reason));
     json!({
         "id": task.id, "deployment": task.started_by, "version": task.revision.as_deref().map(short),
         "status": task.status, "health": if task.healthy { "HEALTHY" } else { "UNKNOWN" },
+        "crashed": crashed,
     })
 }
 

@@ -22,7 +22,8 @@
 //!     "deployments": [{"id": "…", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "version": "4f2a9c1",
 //!                      "running": 1, "desired": 2, "reason": "…"}],
 //!     "tasks": [{"id": "…", "deployment": "…", "version": "4f2a9c1",
-//!                "status": "RUNNING", "health": "HEALTHY"}]       // UNKNOWN until it counts as healthy
+//!                "status": "RUNNING", "health": "HEALTHY",        // UNKNOWN until it counts as healthy
+//!                "crashed": false}]                               // stopped, and not because it was replaced
 //!   }], "tasks": [{"id": "…", "label": "migration", "version": "…", "status": "RUNNING", "exitCode": null}]}]},
 //!   "slack": …,                            // SlackWorkspace::snapshot; each vendor's has "down": is it, on purpose?
 //!   "github": {                            // GitHubRepository::snapshot, newest first in every list
