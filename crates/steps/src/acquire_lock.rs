@@ -137,7 +137,7 @@ impl AcquireLock<'_> {
         }
         match self.hold(input).await? {
             (Some(hold), Passage::Waits) => {
-                self.locks.free(&input.stage, &input.execution).await?;
+                self.locks.free(&lock).await?;
                 return Ok(Came::OnHold(hold));
             }
             (Some(hold), Passage::Ends) => {

@@ -6,7 +6,7 @@
 
 use gantry_domain::End;
 use gantry_domain::approval::Decision;
-use gantry_domain::lock::OwnerEnd;
+use gantry_domain::lock::{Lock, OwnerEnd};
 use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
@@ -121,6 +121,7 @@ impl Aftermath<'_> {
         }
         match begun {
             None => {
+                self.let_go(release).await?;
                 let words = EndInWords {
                     end: End::FailedClean,
                     reason: format!("{} No stage was being changed.", how.in_words()),
@@ -132,6 +133,21 @@ impl Aftermath<'_> {
             Some(stored) if self.is_put_back(release, &stored).await? => Ok(()),
             Some(stored) => self.end_in_the_middle(execution, release, &stored, how).await,
         }
+    }
+
+    /// Passes on what the release has a lock of and has not begun to change. Before its end is recorded: a rollout that
+    /// it had started, and that is about to note itself, finds the lock gone then, or makes this be looked at again.
+    async fn let_go(&self, release: &ReleaseId) -> Result<(), PortError> {
+        let Self { pipeline, releases, locks, tokens, clock, .. } = *self;
+        for stage in &pipeline.stages {
+            let lock = locks.read(&stage.name).await?.map(|stored| stored.lock);
+            let idle =
+                |lock: &Lock| lock.release == *release && lock.rollout.is_none() && lock.kept.is_none();
+            if let Some(lock) = lock.filter(idle) {
+                PassLock { locks, releases, tokens, clock }.pass_on(&lock).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Starts the execution that puts back what the release had changed, and gives it its end. `false`: there is none, or

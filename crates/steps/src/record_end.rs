@@ -183,7 +183,7 @@ impl RecordEnd<'_> {
             }
             Fate::PassOn => {
                 let Self { releases, locks, tokens, clock, .. } = *self;
-                PassLock { locks, releases, tokens, clock }.pass_on(stage, owner).await?;
+                PassLock { locks, releases, tokens, clock }.pass_on(&stored.lock).await?;
             }
         }
         Ok(())

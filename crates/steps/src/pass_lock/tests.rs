@@ -9,6 +9,7 @@ use gantry_domain::release::Undoing;
 use gantry_domain::{End, ErrorName};
 use jiff::Timestamp;
 
+use super::PassLock;
 use crate::StepError as _;
 use crate::acquire_lock::{AcquireLock, AcquireLockError, AcquireLockInput};
 use crate::ports::store::{Fenced, Locks, NewNotice, Releases, StoredLock, StoredWaiter, Taken};
@@ -248,9 +249,8 @@ async fn t08_a_lost_answer_of_every_write_is_made_good_by_doing_it_again() {
         if call == "pass" {
             world.acquire("two").await;
             let World { store, tokens, clock, .. } = &world;
-            let lost = crate::pass_lock::PassLock { locks: store, releases: store, tokens, clock }
-                .pass_on(&world.stage, &execution("one"))
-                .await;
+            let seen = store.read(&world.stage).await.unwrap().unwrap().lock;
+            let lost = PassLock { locks: store, releases: store, tokens, clock }.pass_on(&seen).await;
             assert!(lost.is_err());
             // The new owner's state was not told; its lock's row says so to the sweeper.
             let stored = store.read(&world.stage).await.unwrap().unwrap();
@@ -395,15 +395,10 @@ impl Locks for Restless<'_> {
     async fn leave(&self, waiter: &Waiter) -> Result<(), PortError> {
         self.0.leave(waiter).await
     }
-    async fn free(&self, _: &StageName, _: &ExecutionArn) -> Result<Fenced, PortError> {
+    async fn free(&self, _: &Lock) -> Result<Fenced, PortError> {
         Ok(Fenced::Lost)
     }
-    async fn pass(
-        &self,
-        _: Option<&ExecutionArn>,
-        _: &StoredWaiter,
-        _: Timestamp,
-    ) -> Result<Fenced, PortError> {
+    async fn pass(&self, _: Option<&Lock>, _: &StoredWaiter, _: Timestamp) -> Result<Fenced, PortError> {
         Ok(Fenced::Lost)
     }
 }
@@ -413,8 +408,27 @@ async fn t08_a_lock_that_could_not_be_passed_on_is_not_called_released() {
     let world = World::new();
     world.acquire("one").await;
     let World { store, tokens, clock, .. } = &world;
-    let pass = crate::pass_lock::PassLock { locks: &Restless(store), releases: store, tokens, clock };
-    let error = pass.pass_on(&world.stage, &execution("one")).await.unwrap_err();
+    let pass = PassLock { locks: &Restless(store), releases: store, tokens, clock };
+    let seen = store.read(&world.stage).await.unwrap().unwrap().lock;
+    let error = pass.pass_on(&seen).await.unwrap_err();
     assert!(error.name().is_retryable(), "the state tries again: {error}");
     assert_eq!(world.owner().await, Some(execution("one")));
+}
+
+#[tokio::test]
+async fn t08_a_lock_in_which_a_rollout_has_just_noted_itself_is_not_passed_on() {
+    let world = World::new();
+    world.acquire("one").await;
+    let World { store, tokens, clock, .. } = &world;
+    let seen = store.read(&world.stage).await.unwrap().unwrap().lock;
+    let (owner, plan) = (execution("one"), given::plan_hash('1'));
+    let noted =
+        store.record_rollout(&world.stage, &owner, &execution("rollout"), &plan, PlanKind::Release).await;
+    assert_eq!(noted.unwrap(), Fenced::Written);
+    let error = PassLock { locks: store, releases: store, tokens, clock }.pass_on(&seen).await.unwrap_err();
+    assert!(error.name().is_retryable(), "whoever looked looks again: {error}");
+    assert_eq!(store.free(&seen).await.unwrap(), Fenced::Lost);
+    assert_eq!(world.owner().await, Some(owner));
+    let now = store.read(&world.stage).await.unwrap().unwrap().lock;
+    assert!(PassLock { locks: store, releases: store, tokens, clock }.pass_on(&now).await.unwrap());
 }

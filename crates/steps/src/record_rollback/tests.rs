@@ -120,7 +120,8 @@ async fn a_hold_keeps_the_same_commit_in_line_and_lets_a_newer_one_in() {
     let input = put_back(&road).await;
     step(&road).run(input).await.unwrap();
     let stage = road.name();
-    road.store.free(&stage, &road.release.execution).await.unwrap();
+    let lock = road.store.read(&stage).await.unwrap().unwrap().lock;
+    road.store.free(&lock).await.unwrap();
     let tokens = FakeTokens::default();
     let comes = async |release: &gantry_domain::release::Release, name: &str| {
         road.store.given_release(release);

@@ -60,7 +60,8 @@ impl<'a> Road<'a> {
 
     /// The lock passes to another execution.
     pub(crate) async fn lose_the_lock(&self) {
-        self.store.free(&self.name(), &self.release.execution).await.unwrap();
+        let lock = self.store.read(&self.name()).await.unwrap().unwrap().lock;
+        self.store.free(&lock).await.unwrap();
         self.lock(&given::execution("somebody-else")).await;
     }
 

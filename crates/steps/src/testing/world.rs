@@ -197,6 +197,7 @@ impl World {
                     releases,
                     candidates,
                     verified,
+                    locks,
                     executions,
                     registry,
                     stage,

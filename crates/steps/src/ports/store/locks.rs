@@ -105,18 +105,13 @@ pub trait Locks: Send + Sync {
     /// Takes somebody out of the queue.
     async fn leave(&self, waiter: &Waiter) -> Result<(), PortError>;
 
-    /// Frees the lock that `owner` has.
-    async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
+    /// Frees a lock. `Lost` unless it is as it was seen: its owner's, not kept, and with the same rollout noted.
+    async fn free(&self, seen: &Lock) -> Result<Fenced, PortError>;
 
     /// Frees a lock that is kept: a person has looked at the stage. `Lost` unless `owner` has it and it is kept.
     async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
 
-    /// Passes the lock on in one transaction: from `owner` (`None`: it was free) to somebody in the queue, who leaves
-    /// it and is to be answered. `Lost` when the lock or the queue changed meanwhile.
-    async fn pass(
-        &self,
-        owner: Option<&ExecutionArn>,
-        to: &StoredWaiter,
-        at: Timestamp,
-    ) -> Result<Fenced, PortError>;
+    /// Passes the lock on in one transaction: from its owner (`None`: it was free) to somebody in the queue, who leaves
+    /// it and is to be answered. `Lost` when the queue changed, or the lock is not as it was seen (see [`Self::free`]).
+    async fn pass(&self, seen: Option<&Lock>, to: &StoredWaiter, at: Timestamp) -> Result<Fenced, PortError>;
 }

@@ -164,13 +164,13 @@ impl Locks for MemoryStore {
         Ok(())
     }
 
-    async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
+    async fn free(&self, seen: &Lock) -> Result<Fenced, PortError> {
         self.faults.before("free").await?;
         let fenced = {
             let mut state = self.state();
-            let held = state.locks.get(stage).map(|stored| &stored.lock);
-            if held.is_some_and(|lock| lock.owner == *owner && lock.kept.is_none()) {
-                state.locks.remove(stage);
+            let held = state.locks.get(&seen.stage).map(|stored| &stored.lock);
+            if held.is_some_and(|lock| is_as_seen(lock, seen)) {
+                state.locks.remove(&seen.stage);
                 Fenced::Written
             } else {
                 Fenced::Lost
@@ -191,19 +191,17 @@ impl Locks for MemoryStore {
         Ok(Fenced::Lost)
     }
 
-    async fn pass(
-        &self,
-        owner: Option<&ExecutionArn>,
-        to: &StoredWaiter,
-        at: Timestamp,
-    ) -> Result<Fenced, PortError> {
+    async fn pass(&self, seen: Option<&Lock>, to: &StoredWaiter, at: Timestamp) -> Result<Fenced, PortError> {
         self.faults.before("pass").await?;
         {
             let mut state = self.state();
             let stage = &to.waiter.stage;
             let held = state.locks.get(stage).map(|stored| &stored.lock);
-            let expected =
-                held.map(|lock| &lock.owner) == owner && held.is_none_or(|lock| lock.kept.is_none());
+            let expected = match (held, seen) {
+                (None, None) => true,
+                (Some(held), Some(seen)) => is_as_seen(held, seen),
+                (Some(_), None) | (None, Some(_)) => false,
+            };
             let queue = state.waiters.entry(stage.clone()).or_default();
             let waits = |stored: &StoredWaiter| {
                 stored.waiter == to.waiter && stored.token.expose() == to.token.expose()
@@ -227,4 +225,8 @@ impl Locks for MemoryStore {
         self.faults.after("pass")?;
         Ok(Fenced::Written)
     }
+}
+
+fn is_as_seen(lock: &Lock, seen: &Lock) -> bool {
+    lock.owner == seen.owner && lock.kept.is_none() && lock.rollout == seen.rollout
 }
