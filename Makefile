@@ -3,16 +3,22 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test lint build venv clean
+.PHONY: help demo test test-browser pictures lint build venv clean
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: venv build ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
 	@scripts/demo.sh $(ARGS)
 
 test: venv build ## All tests; the stories run the real stack in the local world
 	@scripts/test.sh $(ARGS)
+
+test-browser: venv build ## The page of the real demo, driven in headless Chromium (needs Node 20)
+	@scripts/test-browser.sh $(ARGS)
+
+pictures: venv build ## Takes the README's pictures of the page anew, into docs/pictures
+	@scripts/browser.sh tests/browser/pictures.mjs
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh

@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-exec scripts/browser.sh --test --test-concurrency=1 --test-timeout=180000 "$@" tests/browser/
+exec scripts/browser.sh --test --test-reporter=spec --test-concurrency=1 --test-timeout=600000 "$@" tests/browser/*.test.mjs

@@ -168,7 +168,7 @@ for (const dark of [false, true]) {
     await phone.locator('.release').waitFor();
     await phone.locator('.controls summary').click();
     await phone.locator('.controls .act').first().waitFor();
-    for (const closed of await phone.locator('details:not([open]) > summary').all()) await closed.click();
+    await phone.evaluate(() => document.querySelectorAll('details:not([open]) > summary').forEach((closed) => closed.click()));
     assert.equal(await phone.evaluate(() => document.documentElement.scrollWidth), 390);
     assert.deepEqual(await cutOff(phone), []);
     await phone.context().close();

@@ -74,7 +74,7 @@ export class Person {
 
   /** The version that a service runs in a stage, once it has settled. */
   async version(stage, service) {
-    const row = this.page.locator('.cluster', { has: this.page.getByRole('heading', { name: stage }) })
+    const row = this.page.locator('.cluster', { has: this.page.getByRole('heading', { name: new RegExp(`^${stage}`) }) })
       .locator('.service:not(.changing)', { has: this.page.getByText(service, { exact: true }) });
     return row.locator('.version.settled').textContent();
   }

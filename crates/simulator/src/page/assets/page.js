@@ -34,7 +34,9 @@ function drawSlack() {
   slackModal(world.slack);
   const after = document.querySelector('.messages');
   if (after && following && after.scrollHeight !== height) after.scrollTop = after.scrollHeight;
-  if (after && within && document.activeElement === document.body) after.focus({ preventScroll: true });
+  const { activeElement: active } = document;
+  // A dialog that was closed a moment ago may still have the focus, though it is not shown any more.
+  if (after && within && (active === document.body || !active.checkVisibility())) after.focus({ preventScroll: true });
 }
 
 /** Releases carry a commit; what it says stands in the push. */
