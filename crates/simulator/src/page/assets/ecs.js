@@ -52,7 +52,7 @@ function row(service) {
     h('div', { class: 'swap', role: 'img', 'aria-label': said, title: primary?.reason ?? said },
       lost.length > 0 && h('span', { class: 'side' }, h('span', { class: 'tasks' }, lost.map((task) => h('i', { key: task.id, class: 'task sick', title: 'crashed' }))), version(lost[0].version, 'sick')),
       h('span', { class: 'side before' },
-        left.length > 0 && [version(oldVersion, 'old'), tasksOf(left, 'old')]),
+        left.length > 0 && [version(oldVersion === lost[0]?.version ? null : oldVersion, 'old'), tasksOf(left, 'old')]),
       h('span', { class: 'arrow', 'aria-hidden': 'true' }, left.length > 0 ? '→' : ''),
       h('span', { class: 'side' },
         tasksOf(came, changing ? 'new' : 'settled', service.desired), version(primary?.version, changing ? 'new' : 'settled'))));

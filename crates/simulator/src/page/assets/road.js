@@ -29,6 +29,8 @@ const WORDS = {
 const GATE = new Set(['PlanForApproval', 'AskApproval', 'ReadDecision']);
 /** What is written down at the end belongs to no stage. */
 const LAST = /^Record(Success|Decline|Failure|PutBack)$/;
+/** From here on a stage goes back to what ran before. */
+const BACK = new Set(['PlanRollback', 'RollBack', 'RecordRollback']);
 /** A lock that is not there by then is waited for in line, in milliseconds of world time. */
 const IN_LINE = 60_000;
 /** States that only steer. */
@@ -107,6 +109,8 @@ function folded(one) {
 
 function outcome(one, stations) {
   if (one.end) return ENDS[one.end] ?? ['idle', one.end];
+  const back = stations.find((station) => station.states.some((state) => BACK.has(state.name)));
+  if (back) return ['wait', `Putting ${back.name.toLowerCase()} back`];
   const current = stations.find((station) => ['run', 'wait'].includes(station.mood));
   if (current?.gate) return ['wait', 'Waiting for approval'];
   const last = current?.states.at(-1);
