@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test test-browser pictures lint build venv clean
+.PHONY: help demo test test-client test-browser pictures lint docs build venv clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: venv build ## A release on this machine: one URL to look at and click (ARG
 test: venv build ## All tests; the stories run the real stack in the local world
 	@scripts/test.sh $(ARGS)
 
+test-client: venv build ## A real registry client (skopeo, installed where that is allowed) pushes images, and that alone starts a release
+	@scripts/test-client.sh $(ARGS)
+
 test-browser: venv build ## The page of the real demo, driven in headless Chromium (needs Node 20)
 	@scripts/test-browser.sh $(ARGS)
 
@@ -22,6 +25,9 @@ pictures: venv build ## Takes the README's pictures of the page anew, into docs/
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh
+
+docs: ## The API documentation of all crates, without a warning
+	@scripts/docs.sh
 
 build: ## The functions and the local world
 	@scripts/build.sh

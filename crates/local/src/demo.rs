@@ -74,6 +74,8 @@ pub struct DemoOptions {
     pub decision: Option<Decision>,
     /// Where the new version crashes, if it shall.
     pub broken: Option<Broken>,
+    /// Whether a person pushes the image.
+    pub by_hand: bool,
 }
 
 impl DemoOptions {
@@ -136,9 +138,9 @@ fn verdict(end: Option<&str>, wanted: Option<&str>, begun: Instant) -> ExitCode 
 /// Plays the story to its end, which it returns. Without a decision given it has none.
 async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<String> {
     if options.wanted_end().is_none() {
-        return leave_to_people(world, begun).await;
+        return leave_to_people(world, options, begun).await;
     }
-    let sha = push_first(world, options.broken).await?;
+    let sha = push_first(world, options).await?;
     let Some(decision) = options.decision else {
         return end_of(world, &sha).await;
     };
@@ -149,10 +151,10 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Str
 }
 
 /// A first release, and from there on whatever people do on the page. Fails only when the first cannot be begun.
-async fn leave_to_people(world: &World, begun: Instant) -> Result<String> {
+async fn leave_to_people(world: &World, options: DemoOptions, begun: Instant) -> Result<String> {
     let asked = world.simulation.controls.take();
     let first = async {
-        let sha = push_first(world, None).await?;
+        let sha = push_first(world, options).await?;
         // It may never be asked about: people can stop it, or push the next one over it.
         if world.wait_for_question(&sha, APPROVE).await.is_ok() {
             println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
@@ -168,9 +170,9 @@ async fn leave_to_people(world: &World, begun: Instant) -> Result<String> {
 }
 
 /// Dana pushes the first commit, and CI builds it. Returns its name.
-async fn push_first(world: &World, broken: Option<Broken>) -> Result<String> {
+async fn push_first(world: &World, options: DemoOptions) -> Result<String> {
     let stages = &world.pipeline().stages;
-    let crashing = broken.and_then(|broken| stages.get(broken.stage()));
+    let crashing = options.broken.and_then(|broken| stages.get(broken.stage()));
     let labels = crashing.map(controls::crashing_in).unwrap_or_default();
     let message = "Show the spread in the order book".to_owned();
     let change = Change { message, labels, ..Change::of(["backend"]) };
@@ -178,9 +180,14 @@ async fn push_first(world: &World, broken: Option<Broken>) -> Result<String> {
     println!("{} Dana pushed {} to main: {}", stamp(passed(world)), short(&sha), change.message);
     world.end_workflows("backend", &sha, "success").await?;
     println!("{} its workflow succeeded", stamp(passed(world)));
-    let pushed_at = world.simulation.clock.now();
-    world.push_image("backend", &sha, &change.labels)?;
-    println!("{} CI pushed its image", stamp(passed(world)));
+    let pushed_at = if options.by_hand {
+        wait_for_image(world, &sha).await?
+    } else {
+        let pushed_at = world.simulation.clock.now();
+        world.push_image("backend", &sha, &change.labels)?;
+        println!("{} CI pushed its image", stamp(passed(world)));
+        pushed_at
+    };
     figure_first_call(world, pushed_at).await?;
     Ok(sha)
 }
@@ -215,6 +222,34 @@ async fn end_of(world: &World, sha: &str) -> Result<String> {
     };
     let _ = world.simulation.slack.wait_for_message_within(Duration::from_secs(10), is_last).await;
     Ok(road.end.unwrap_or_default())
+}
+
+/// Says how an image is pushed by hand, and waits until one is. Returns when it was pushed, in world time.
+async fn wait_for_image(world: &World, sha: &str) -> Result<Timestamp> {
+    let address = world.simulation.registry_address();
+    let repository = world.component("backend")?.repository.as_str();
+    let program = std::env::current_exe().context("this program's path is not known")?;
+    let (program, tag) = (program.display(), format!("sha-{sha}"));
+    // Checks ask what runs for its commit, and the label is how the image says.
+    println!(
+        "\n    Its image is yours to push (docs/push.md), for example:\n\n    \
+         {program} password {address} | docker login --username AWS --password-stdin {address}\n    \
+         printf 'FROM scratch\\nWORKDIR /app\\n' | docker build --label org.opencontainers.image.revision={sha} \
+         --tag {address}/{repository}:{tag} -\n    \
+         docker push {address}/{repository}:{tag}\n"
+    );
+    let mut changes = world.simulation.ecr.subscribe();
+    loop {
+        changes.mark_unchanged();
+        let repositories = world.simulation.ecr.snapshot();
+        let mut images =
+            repositories.iter().filter(|view| view.name == repository).flat_map(|view| &view.images);
+        if let Some(image) = images.find(|image| image.tags.contains(&tag)) {
+            println!("{} you pushed {}", stamp(passed(world)), image.digest);
+            return Ok(image.pushed_at);
+        }
+        changes.changed().await?;
+    }
 }
 
 /// Prints how long Gantry took from the event to its first question to ECS, in real time.

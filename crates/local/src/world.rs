@@ -125,8 +125,9 @@ impl World {
             MiniStack::start(MiniStackOptions { factor: options.factor, ..MiniStackOptions::default() })
                 .await?;
         let client = Client::new(ministack.endpoint())?;
+        let uploads = ministack.directory().join("registry");
         let simulation =
-            Simulation::start(ministack.endpoint(), scale, people, plain.pipeline.clone()).await?;
+            Simulation::start(ministack.endpoint(), &uploads, scale, people, plain.pipeline.clone()).await?;
         let configuration = configuration(&options, &overrides(&plain.pipeline, &simulation))?;
         exchange::seed(&simulation, &configuration).map_err(WorldError::Seed)?;
         tracing::debug!(elapsed = ?started.elapsed(), "the world is seeded");
