@@ -3,10 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test test-client lint docs build venv clean
+.PHONY: help demo test test-client test-browser pictures lint docs build venv clean
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: venv build ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
 	@scripts/demo.sh $(ARGS)
@@ -16,6 +16,12 @@ test: venv build ## All tests; the stories run the real stack in the local world
 
 test-client: venv build ## A real registry client (skopeo, installed where that is allowed) pushes images, and that alone starts a release
 	@scripts/test-client.sh $(ARGS)
+
+test-browser: venv build ## The page of the real demo, driven in headless Chromium (needs Node 20)
+	@scripts/test-browser.sh $(ARGS)
+
+pictures: venv build ## Takes the README's pictures of the page anew, into docs/pictures
+	@scripts/browser.sh tests/browser/pictures.mjs
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh
