@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Deploys with `scripts/deploy.sh` and the real SAM CLI into the local world, and lets a release run through what stands.
+#
+# The archives hold the functions as `make build` built them: the same code as `make package` packs, built for this machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/need.sh
+
+need_rust
+scripts/venv.sh deploy .cache/deploy
+built=${CARGO_TARGET_DIR:-target}
+"$built/debug/gantry-local" pack --into "$built/local-package"
+cargo test --locked --package gantry-tests --test deploy "$@"
