@@ -135,7 +135,7 @@ impl Aftermath<'_> {
                 self.record_end().conclude(execution, release, None, words).await?;
                 Ok(())
             }
-            Some(stored) if self.is_put_back(release, &stored).await? => Ok(()),
+            Some(stored) if self.is_put_back(execution, release, &stored).await? => Ok(()),
             Some(stored) => self.end_in_the_middle(execution, release, &stored, how).await,
         }
     }
@@ -158,8 +158,17 @@ impl Aftermath<'_> {
     /// Starts the execution that puts back what the release had changed, and gives it its end. `false`: there is none, or
     /// it has died as well. A rollback is never rolled back: neither one that a person asked for, nor the release's own,
     /// nor that of the execution that took it over.
-    async fn is_put_back(&self, release: &ReleaseId, held: &StoredLock) -> Result<bool, PortError> {
+    async fn is_put_back(
+        &self,
+        execution: &ExecutionArn,
+        release: &ReleaseId,
+        held: &StoredLock,
+    ) -> Result<bool, PortError> {
         let stored = self.releases.find(release).await?;
+        if stored.as_ref().is_some_and(|stored| stored.execution != *execution) {
+            // Taken over since this look at it began: whoever did gives it its end.
+            return Ok(true);
+        }
         let brings = stored.is_some_and(|stored| {
             stored.release.undoes.is_none() && stored.execution == stored.release.execution
         });
