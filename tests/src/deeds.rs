@@ -100,6 +100,11 @@ impl Story {
         Ok(digest)
     }
 
+    /// Somebody pushed an image of a component without asking the story: it gets a name.
+    pub fn image_was_pushed(&self, work: &Work, component: &str, digest: &str) {
+        locked(&self.names).image(digest, component, &work.sha);
+    }
+
     /// Push, workflows and images, in this order.
     pub async fn a_developer_delivers(&self, change: Change) -> Result<Work> {
         let work = self.a_developer_pushes(change).await?;

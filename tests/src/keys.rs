@@ -3,13 +3,9 @@
 //! ECS, ECR and STS are behind the simulator's front door, everything else is MiniStack's. Both decide from the deployed
 //! policies.
 
-use std::time::SystemTime;
-
 use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningParams, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use gantry_local::client::REGION;
+use gantry_local::signing;
 use gantry_simulator::front::identity::function_credentials;
 use serde_json::{Value, json};
 
@@ -91,24 +87,7 @@ impl Keys {
 
     async fn send(&self, service: &str, headers: &[(&str, &str)], body: String) -> Result<Answered> {
         let base = if ["ecs", "ecr", "sts"].contains(&service) { &self.front } else { &self.aws };
-        let url = format!("{base}/");
-        let identity = self.credentials.clone().into();
-        let params: SigningParams<'_> = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(REGION)
-            .name(service)
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let signable = SignableBody::Bytes(body.as_bytes());
-        let request = SignableRequest::new("POST", url.as_str(), headers.iter().copied(), signable)?;
-        let (instructions, _) = sign(request, &params)?.into_parts();
-        let mut request = reqwest::Client::builder().no_proxy().build()?.post(&url).body(body.clone());
-        for (name, value) in headers.iter().copied().chain(instructions.headers()) {
-            request = request.header(name, value);
-        }
-        let response = request.send().await?;
-        Ok(Answered { status: response.status().as_u16(), body: response.text().await? })
+        let (status, body) = signing::post(&self.credentials, service, base, headers, body).await?;
+        Ok(Answered { status, body })
     }
 }

@@ -13,6 +13,8 @@ pub enum ErrorName {
     ReleaseAlreadyClaimed,
     /// Images or checks of the commit are missing.
     NotReady,
+    /// The release carries an image that was rolled back or refused after it was claimed.
+    Withdrawn,
     /// The registry has no such image, or it cannot be used.
     ImageNotFound,
     /// The stage's services are not such that Gantry can deploy them; nothing was changed.
@@ -35,10 +37,11 @@ pub enum ErrorName {
 
 impl ErrorName {
     /// All names, for tables and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidInput,
         Self::ReleaseAlreadyClaimed,
         Self::NotReady,
+        Self::Withdrawn,
         Self::ImageNotFound,
         Self::UnsupportedService,
         Self::LockLost,
@@ -56,6 +59,7 @@ impl ErrorName {
             Self::InvalidInput => "InvalidInput",
             Self::ReleaseAlreadyClaimed => "ReleaseAlreadyClaimed",
             Self::NotReady => "NotReady",
+            Self::Withdrawn => "Withdrawn",
             Self::ImageNotFound => "ImageNotFound",
             Self::UnsupportedService => "UnsupportedService",
             Self::LockLost => "LockLost",

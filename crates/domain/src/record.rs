@@ -199,6 +199,7 @@ fn advice(facts: &Facts<'_>) -> Option<String> {
         Some(ErrorName::InvalidInput) => "Start again with input that is accepted.",
         Some(ErrorName::ReleaseAlreadyClaimed) => return None,
         Some(ErrorName::NotReady) => "Wait for what is missing; the release then starts by itself.",
+        Some(ErrorName::Withdrawn) => "Start the commit again: it then carries what is verified now.",
         Some(ErrorName::ImageNotFound) => "Build and push the image, then start again.",
         Some(ErrorName::UnsupportedService) => "Change the service or the configuration as the message says.",
         Some(ErrorName::LockLost) => "Look at who has the stage's lock, then start again.",

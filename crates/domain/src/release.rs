@@ -82,6 +82,18 @@ pub enum ComponentSource {
     },
 }
 
+impl Release {
+    /// The components that the commit did not touch and nobody named: somebody else brought what they run.
+    pub fn carried(&self) -> impl Iterator<Item = (&ComponentName, &ReleasedComponent)> {
+        self.components.iter().filter(|(_, brought)| match &brought.source {
+            // It may have been taken over from a release that was under way.
+            ComponentSource::Built => brought.commit.as_ref() != Some(&self.commit),
+            ComponentSource::Named => self.origin != Origin::Console,
+            ComponentSource::Carried { .. } | ComponentSource::Baseline { .. } => true,
+        })
+    }
+}
+
 impl ComponentSource {
     /// Does the release bring something new for the component?
     pub fn is_new(&self) -> bool {
@@ -109,4 +121,48 @@ pub struct CommitSummary {
     pub author: String,
     /// The first line of its message. Untrusted text.
     pub title: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn carried_is_what_neither_the_commit_nor_a_person_brought() {
+        let component = |commit: char, source: serde_json::Value| {
+            json!({
+                "repository": "backend",
+                "digest": format!("sha256:{}", "0".repeat(64)),
+                "commit": commit.to_string().repeat(40),
+                "source": source
+            })
+        };
+        let release = |origin: &str| -> Release {
+            serde_json::from_value(json!({
+                "id": "exchange-aaaaaaaaaaaa-1",
+                "commit": "a".repeat(40),
+                "attempt": 1,
+                "origin": origin,
+                "execution": "arn:aws:states:us-west-2:111122223333:execution:gantry:e",
+                "claimedAt": "2026-11-21T12:00:00Z",
+                "config": "0".repeat(64),
+                "components": {
+                    "built": component('a', json!({"kind": "built"})),
+                    "taken-over": component('b', json!({"kind": "built"})),
+                    "named": component('b', json!({"kind": "named"})),
+                    "carried": component('a', json!({"kind": "carried", "stage": "preproduction"})),
+                    "baseline": component('a', json!({"kind": "baseline", "stage": "preproduction"})),
+                },
+                "commits": []
+            }))
+            .unwrap()
+        };
+        let carried = |release: &Release| -> Vec<String> {
+            release.carried().map(|(name, _)| name.to_string()).collect()
+        };
+        assert_eq!(carried(&release("console")), ["baseline", "carried", "taken-over"]);
+        assert_eq!(carried(&release("push")), ["baseline", "carried", "named", "taken-over"]);
+    }
 }

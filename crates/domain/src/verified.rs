@@ -1,6 +1,6 @@
 //! What passed in a stage, service by service: the rollback target, and what untouched components carry.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -145,18 +145,20 @@ pub struct History {
     pub rejected: bool,
 }
 
-/// The row that an untouched component is carried from: the newest one of the first stage that has any, whose digest
-/// was neither rolled back nor rejected anywhere. Rows of each stage come newest first.
+/// The digests of a component that are not carried: rolled back in some stage, or brought by a release that a person
+/// refused.
+pub fn withdrawn(stages: &[Vec<History>]) -> BTreeMap<&Digest, &History> {
+    let rows = stages.iter().flatten().filter(|row| row.rejected || row.entry.rolled_back);
+    rows.map(|row| (&row.entry.digest, row)).collect()
+}
+
+/// The row that an untouched component is carried from: the newest one of the first stage that has any whose digest
+/// is not withdrawn. Rows of each stage come newest first.
 pub fn carried(stages: &[Vec<History>]) -> Option<&VerifiedEntry> {
-    let refused: BTreeSet<&Digest> = stages
-        .iter()
-        .flatten()
-        .filter(|row| row.rejected || row.entry.rolled_back)
-        .map(|row| &row.entry.digest)
-        .collect();
-    stages
-        .iter()
-        .find_map(|rows| rows.iter().map(|row| &row.entry).find(|entry| !refused.contains(&entry.digest)))
+    let withdrawn = withdrawn(stages);
+    stages.iter().find_map(|rows| {
+        rows.iter().map(|row| &row.entry).find(|entry| !withdrawn.contains_key(&entry.digest))
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::demo::{self, Broken, Decision, DemoOptions};
+use crate::login;
 use crate::pack;
 
 /// Gantry's local world: AWS, Slack and GitHub on this machine.
@@ -35,9 +36,17 @@ enum Command {
         /// Lets the new version crash in a stage, and ends with 0 if everything was put back.
         #[arg(long = "break", value_enum, conflicts_with = "reject")]
         broken: Option<Broken>,
+        /// Pushes no image, but says how you push one yourself, and waits for it.
+        #[arg(long, conflicts_with = "broken")]
+        by_hand: bool,
         /// How many times as fast as real time the world runs (1 to 10000).
         #[arg(long, default_value_t = 100.0)]
         factor: f64,
+    },
+    /// Prints the password of a local world's registry, for `docker login --username AWS --password-stdin`.
+    Password {
+        /// The registry's address, as the demo prints it.
+        address: String,
     },
 }
 
@@ -48,10 +57,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             pack::pack_functions(into.as_deref()).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Demo { approve, reject, broken, factor } => {
+        Command::Demo { approve, reject, broken, by_hand, factor } => {
             let approve = approve || broken == Some(Broken::Production);
             let decision = if approve { Some(Decision::Approve) } else { reject.then_some(Decision::Reject) };
-            demo::run(DemoOptions { factor, decision, broken }).await
+            demo::run(DemoOptions { factor, decision, broken, by_hand }).await
+        }
+        Command::Password { address } => {
+            println!("{}", login::password(&address).await?);
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

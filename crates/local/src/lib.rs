@@ -5,17 +5,20 @@
 
 pub mod client;
 pub mod command;
+mod controls;
 pub mod deeds;
 pub mod demo;
 mod diagnosis;
 pub mod exchange;
 pub mod executions;
+pub mod login;
 pub mod ministack;
 pub mod pack;
 pub mod package;
 pub mod places;
 pub mod road;
 pub mod schedules;
+pub mod signing;
 pub mod simulation;
 pub mod stack;
 pub mod story;

@@ -3,20 +3,21 @@
 //! It knows MiniStack only as the IAM it asks and the bus it feeds. What stands in the world is seeded by others.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use gantry_domain::Scale;
 use gantry_domain::pipeline::Pipeline;
 use gantry_simulator::bus::Bus;
 use gantry_simulator::clock::WorldClock;
-use gantry_simulator::ecr::Ecr;
+use gantry_simulator::ecr::{Distribution, Ecr};
 use gantry_simulator::ecs::Ecs;
 use gantry_simulator::front::{Front, Identities, MiniStackAuthorizer};
 use gantry_simulator::github::{self, GitHubConfig, GitHubRepository};
 use gantry_simulator::journal::Journal;
 use gantry_simulator::monday::{self, MondayBoard, MondayConfig};
 use gantry_simulator::outbound::SendError;
-use gantry_simulator::page::{self, Sources};
+use gantry_simulator::page::{self, Controls, Sources};
 use gantry_simulator::services_http;
 use gantry_simulator::slack::{self, SlackConfig, SlackWorkspace};
 use tokio::net::TcpListener;
@@ -29,6 +30,9 @@ use crate::views::WorldViews;
 /// Why the simulator does not stand.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationError {
+    /// There is no place for what is uploaded to the registry.
+    #[error("the registry's folder could not be made")]
+    Folder(#[source] std::io::Error),
     /// There is no loopback port to listen on.
     #[error("the simulator could not listen on loopback")]
     Listen(#[source] std::io::Error),
@@ -75,14 +79,17 @@ pub struct Simulation {
     pub monday: MondayBoard,
     /// What the page shows of releases and services.
     pub views: Arc<WorldViews>,
+    /// What people ask for with the page's buttons.
+    pub controls: Controls,
     url: String,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Simulation {
-    /// Starts it beside the MiniStack at `aws`, with an empty registry and no clusters.
+    /// Starts it beside the MiniStack at `aws`, with an empty registry that writes uploads into `folder`, and no clusters.
     pub async fn start(
         aws: &str,
+        folder: &Path,
         scale: Scale,
         people: People,
         pipeline: Pipeline,
@@ -92,7 +99,8 @@ impl Simulation {
         let identities = Arc::new(Identities::new(ACCOUNT));
         let authorizer = Arc::new(MiniStackAuthorizer::new(aws, ACCOUNT, REGION));
         let journal = Journal::default();
-        let ecr = Arc::new(Ecr::new(ACCOUNT, REGION, clock, events.clone()));
+        std::fs::create_dir_all(folder).map_err(SimulationError::Folder)?;
+        let ecr = Arc::new(Ecr::new(ACCOUNT, REGION, clock, events.clone()).in_folder(folder));
         let ecs = Arc::new(Ecs::new(clock, Arc::clone(&ecr) as _, events, ACCOUNT, REGION));
         let front = Front::new(Arc::clone(&identities), Arc::clone(&authorizer) as _, journal.clone(), clock);
         let front = front.service(Arc::clone(&ecr) as _).service(Arc::clone(&ecs) as _);
@@ -101,12 +109,14 @@ impl Simulation {
         let github = GitHubRepository::new(people.github).map_err(SimulationError::People)?;
         let monday = MondayBoard::new(people.monday);
 
+        let controls = Controls::default();
         let views = WorldViews::new(Arc::clone(&ecs), pipeline, scale);
         let page = page::router(Sources {
             views: Arc::clone(&views) as _,
             slack: slack.clone(),
             github: github.clone(),
             monday: monday.clone(),
+            controls: controls.clone(),
             clock: scale,
         })
         .map_err(SimulationError::Random)?;
@@ -118,6 +128,7 @@ impl Simulation {
         let router = Arc::clone(&front)
             .router()
             .merge(Arc::clone(&ecr).router())
+            .merge(Distribution::new(Arc::clone(&ecr), front.gate()).router())
             .merge(services_http::router(Arc::clone(&ecs)))
             .merge(slack::router(slack.clone()))
             .merge(github::router(github.clone()))
@@ -145,6 +156,7 @@ impl Simulation {
             github,
             monday,
             views,
+            controls,
             url,
             tasks,
         })
@@ -153,6 +165,11 @@ impl Simulation {
     /// Where it listens.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The registry's address as `docker login` and image names have it. ECR's own API listens there too.
+    pub fn registry_address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// The page a person can open.

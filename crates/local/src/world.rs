@@ -140,8 +140,9 @@ impl Ground {
             MiniStack::start(MiniStackOptions { factor: options.factor, ..MiniStackOptions::default() })
                 .await?;
         let client = Client::new(ministack.endpoint())?;
+        let uploads = ministack.directory().join("registry");
         let simulation =
-            Simulation::start(ministack.endpoint(), scale, people, plain.pipeline.clone()).await?;
+            Simulation::start(ministack.endpoint(), &uploads, scale, people, plain.pipeline.clone()).await?;
         let overrides = overrides(&plain.pipeline, &simulation);
         let configuration = configuration(&options, &overrides)?;
         exchange::seed(&simulation, &configuration).map_err(WorldError::Seed)?;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::front::Caller;
+
 /// One question for IAM: may the caller do this to that?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthCheck {
@@ -60,6 +62,16 @@ pub trait JsonService: Send + Sync {
 
     /// Carries the operation out.
     fn call(&self, operation: &str, input: &Value) -> Result<Value, AwsError>;
+
+    /// The same, for the few operations whose answer depends on who calls.
+    fn call_as(&self, _caller: &Caller, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        self.call(operation, input)
+    }
+
+    /// Whether the operation's answer opens something, so that no journal may keep it.
+    fn answers_secret(&self, _operation: &str) -> bool {
+        false
+    }
 }
 
 /// An event as AWS services put it on the default event bus.

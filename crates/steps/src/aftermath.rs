@@ -6,7 +6,7 @@
 
 use gantry_domain::End;
 use gantry_domain::approval::Decision;
-use gantry_domain::lock::OwnerEnd;
+use gantry_domain::lock::{Lock, OwnerEnd};
 use gantry_domain::names::{ExecutionArn, ReleaseId, StageName};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::Pipeline;
@@ -47,6 +47,11 @@ pub struct Aftermath<'a> {
     pub tokens: &'a dyn TaskTokens,
     /// World time.
     pub clock: &'a dyn Clock,
+}
+
+/// What the execution is called that puts back what a dead execution of the release had changed.
+pub(crate) fn put_back_name(release: &ReleaseId) -> String {
+    format!("{release}-put-back")
 }
 
 impl Aftermath<'_> {
@@ -121,6 +126,7 @@ impl Aftermath<'_> {
         }
         match begun {
             None => {
+                self.let_go(release).await?;
                 let words = EndInWords {
                     end: End::FailedClean,
                     reason: format!("{} No stage was being changed.", how.in_words()),
@@ -129,16 +135,40 @@ impl Aftermath<'_> {
                 self.record_end().conclude(execution, release, None, words).await?;
                 Ok(())
             }
-            Some(stored) if self.is_put_back(release, &stored).await? => Ok(()),
+            Some(stored) if self.is_put_back(execution, release, &stored).await? => Ok(()),
             Some(stored) => self.end_in_the_middle(execution, release, &stored, how).await,
         }
+    }
+
+    /// Passes on what the release has a lock of and has not begun to change. Before its end is recorded: a rollout that
+    /// it had started, and that is about to note itself, finds the lock gone then, or makes this be looked at again.
+    async fn let_go(&self, release: &ReleaseId) -> Result<(), PortError> {
+        let Self { pipeline, releases, locks, tokens, clock, .. } = *self;
+        for stage in &pipeline.stages {
+            let lock = locks.read(&stage.name).await?.map(|stored| stored.lock);
+            let idle =
+                |lock: &Lock| lock.release == *release && lock.rollout.is_none() && lock.kept.is_none();
+            if let Some(lock) = lock.filter(idle) {
+                PassLock { locks, releases, tokens, clock }.pass_on(&lock).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Starts the execution that puts back what the release had changed, and gives it its end. `false`: there is none, or
     /// it has died as well. A rollback is never rolled back: neither one that a person asked for, nor the release's own,
     /// nor that of the execution that took it over.
-    async fn is_put_back(&self, release: &ReleaseId, held: &StoredLock) -> Result<bool, PortError> {
+    async fn is_put_back(
+        &self,
+        execution: &ExecutionArn,
+        release: &ReleaseId,
+        held: &StoredLock,
+    ) -> Result<bool, PortError> {
         let stored = self.releases.find(release).await?;
+        if stored.as_ref().is_some_and(|stored| stored.execution != *execution) {
+            // Taken over since this look at it began: whoever did gives it its end.
+            return Ok(true);
+        }
         let brings = stored.is_some_and(|stored| {
             stored.release.undoes.is_none() && stored.execution == stored.release.execution
         });
@@ -146,7 +176,7 @@ impl Aftermath<'_> {
             return Ok(false);
         }
         let stage = &held.lock.stage;
-        let name = format!("{release}-put-back");
+        let name = put_back_name(release);
         let input = json!({ "rollback": { "stage": stage, "release": release } });
         let started = match self.start.start(&name, &input).await {
             Err(error @ PortError::Denied { .. }) => {

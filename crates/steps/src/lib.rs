@@ -12,6 +12,7 @@ pub mod ecr_intake;
 mod error;
 mod failures;
 pub mod github_webhook;
+mod histories;
 pub mod intake;
 pub mod observe;
 pub mod pass_lock;

@@ -3,6 +3,7 @@
 //! Until the new owner's state has been answered its token stays in the lock's row, so a lost answer is sent again.
 
 use gantry_domain::hold::{Hold, Passage};
+use gantry_domain::lock::Lock;
 use gantry_domain::names::{ExecutionArn, StageName};
 use gantry_domain::release::Release;
 use serde_json::json;
@@ -28,17 +29,26 @@ pub struct PassLock<'a> {
 const ATTEMPTS: usize = 5;
 
 impl PassLock<'_> {
-    /// Passes on the lock that `owner` has, or frees it. `false`: `owner` does not have it.
-    pub async fn pass_on(&self, stage: &StageName, owner: &ExecutionArn) -> Result<bool, PortError> {
+    /// Passes on a lock, or frees it. `false`: its owner does not have it any more. An error, for the caller to look
+    /// again, when a rollout has noted itself in it since it was seen.
+    pub async fn pass_on(&self, seen: &Lock) -> Result<bool, PortError> {
+        let Lock { stage, owner, .. } = seen;
         for _ in 0..ATTEMPTS {
             let Some(held) = self.locks.read(stage).await? else { return Ok(false) };
             if held.lock.owner != *owner {
                 return Ok(false);
             }
+            if held.lock.rollout != seen.rollout {
+                let call = format!("passing on the lock of {stage}");
+                return Err(PortError::Unavailable {
+                    call,
+                    source: "a rollout has just noted itself in it".into(),
+                });
+            }
             let next = self.next(stage, Some(owner)).await?;
             let fenced = match &next {
-                Some(waiter) => self.hand_to(Some(owner), waiter).await?,
-                None => self.locks.free(stage, owner).await?,
+                Some(waiter) => self.hand_to(Some(seen), waiter).await?,
+                None => self.locks.free(seen).await?,
             };
             if fenced == Fenced::Written {
                 if next.is_none() {
@@ -80,12 +90,8 @@ impl PassLock<'_> {
         Ok(())
     }
 
-    async fn hand_to(
-        &self,
-        owner: Option<&ExecutionArn>,
-        waiter: &StoredWaiter,
-    ) -> Result<Fenced, PortError> {
-        let fenced = self.locks.pass(owner, waiter, self.clock.now()).await?;
+    async fn hand_to(&self, seen: Option<&Lock>, waiter: &StoredWaiter) -> Result<Fenced, PortError> {
+        let fenced = self.locks.pass(seen, waiter, self.clock.now()).await?;
         if fenced == Fenced::Written {
             self.end_hold(waiter).await?;
             self.answer_or_leave(&waiter.waiter.stage).await?;
@@ -93,9 +99,10 @@ impl PassLock<'_> {
         Ok(fenced)
     }
 
-    /// The oldest waiter that the stage lets in, one that puts something back before all others. The owner itself may have been left in the queue when it found the lock
-    /// free after all; it is taken out wherever it stands, or the lock would come back to it when it no longer waits. A
-    /// hold is read before the lock changes hands: only who has the lock puts a stage on hold.
+    /// The oldest waiter that the stage lets in, one that puts something back before all others. The owner itself may
+    /// have been left in the queue when it found the lock free after all; it is taken out wherever it stands, or the lock
+    /// would come back to it when it no longer waits. A hold is read before the lock changes hands: only who has the lock
+    /// puts a stage on hold.
     async fn next(
         &self,
         stage: &StageName,

@@ -3,16 +3,19 @@
 //! Called twice for a stage: before the gate, and again under the lock, where the hash that people agreed to is
 //! compared. Writes nothing to the stage.
 
+mod standing;
+
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use gantry_domain::ErrorName;
 use gantry_domain::image_event::commit_of_tag;
-use gantry_domain::names::{CommitSha, Digest, ExecutionArn, PlanHash, ReleaseId, RepositoryName, StageName};
+use gantry_domain::names::{
+    CommitSha, ComponentName, Digest, ExecutionArn, PlanHash, ReleaseId, RepositoryName, StageName,
+};
 use gantry_domain::notice::Notice;
 use gantry_domain::pipeline::{Pipeline, Stage};
 use gantry_domain::plan::{self, Change, ObservedStage, Plan, PlanError, PlanHashError};
-use gantry_domain::release::Release;
 use gantry_domain::verified::BaselineEntry;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +78,14 @@ pub enum PlanStageError {
     /// The lock is somebody else's.
     #[error("the lock of {0} is not this execution's")]
     LockLost(StageName),
+    /// A person wants the stage put back, and not this release.
+    #[error("a person asked for {stage} to be put back ({by}): this release does not begin there")]
+    TurnsBack {
+        /// The stage.
+        stage: StageName,
+        /// The rollback, which waits in line.
+        by: ReleaseId,
+    },
     /// The release has no manifest.
     #[error("release {0} is not recorded")]
     NoRelease(ReleaseId),
@@ -90,6 +101,23 @@ pub enum PlanStageError {
         newer: ReleaseId,
         /// The stage.
         stage: StageName,
+    },
+    /// What the release carries was found wrong after it was claimed.
+    #[error(
+        "{component} is not of this commit, and the image that this release carries for it ({digest}) was {how} {stage} \
+         with {by}: it is not deployed again"
+    )]
+    Withdrawn {
+        /// The component.
+        component: ComponentName,
+        /// Its image.
+        digest: Digest,
+        /// What became of it, with the word that leads to the stage.
+        how: &'static str,
+        /// Where it had been deployed.
+        stage: StageName,
+        /// The release that had brought it there.
+        by: ReleaseId,
     },
     /// The configuration has no such stage.
     #[error("the configuration has no stage {0}")]
@@ -109,8 +137,9 @@ impl StepError for PlanStageError {
     fn name(&self) -> ErrorName {
         match self {
             Self::Port(error) => error.name(),
-            Self::LockLost(_) => ErrorName::LockLost,
+            Self::LockLost(_) | Self::TurnsBack { .. } => ErrorName::LockLost,
             Self::Overtaken { .. } => ErrorName::ReleaseAlreadyClaimed,
+            Self::Withdrawn { .. } => ErrorName::Withdrawn,
             Self::NoStage(_) => ErrorName::Misconfigured,
             Self::Plan(PlanError::Unsupported(_)) => ErrorName::UnsupportedService,
             Self::Plan(PlanError::Incomplete(_))
@@ -121,9 +150,6 @@ impl StepError for PlanStageError {
         }
     }
 }
-
-/// How many rows back the release that a stage runs is looked for: more than are rolled back at once.
-const HISTORY: u32 = 100;
 
 /// Plans a stage.
 pub struct PlanStage<'a> {
@@ -151,6 +177,9 @@ impl PlanStage<'_> {
         let stage = self.stage(&input.stage)?;
         if input.under_lock {
             let lock = self.locks.read(&stage.name).await?;
+            if let Some(by) = lock.as_ref().and_then(|stored| stored.turn_back.clone()) {
+                return Err(PlanStageError::TurnsBack { stage: stage.name.clone(), by });
+            }
             if !lock.is_some_and(|stored| stored.lock.is_writable_by(&input.execution)) {
                 return Err(PlanStageError::LockLost(stage.name.clone()));
             }
@@ -161,6 +190,7 @@ impl PlanStage<'_> {
             return Err(PlanStageError::OtherRelease(release.id));
         }
         self.still_newest(&stage.name, &release).await?;
+        self.still_good(&release).await?;
         let scope = StageScope::observing(stage, &release.id);
         let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
         let observed = ObservedStage { at: self.clock.now(), under_lock: input.under_lock, services };
@@ -182,25 +212,6 @@ impl PlanStage<'_> {
 
     fn stage(&self, name: &StageName) -> Result<&Stage, PlanStageError> {
         self.pipeline.stage(name).ok_or_else(|| PlanStageError::NoStage(name.clone()))
-    }
-
-    /// Releases are ordered when they are claimed; a queue or a gate may still let a later one pass (T13).
-    async fn still_newest(&self, stage: &StageName, release: &Release) -> Result<(), PlanStageError> {
-        let brought = release.components.iter().filter(|(_, brought)| brought.source.is_new());
-        let mut runs = BTreeSet::new();
-        for (component, _) in brought {
-            let history = self.verified.history(stage, component, HISTORY).await?;
-            runs.extend(history.into_iter().find(|row| !row.rolled_back).map(|row| row.release));
-        }
-        runs.remove(&release.id);
-        for newer in runs {
-            let stored = self.releases.find(&newer).await?;
-            let is_newer = |other: Release| (other.claimed_at, &other.id) > (release.claimed_at, &release.id);
-            if stored.is_some_and(|stored| is_newer(stored.release)) {
-                return Err(PlanStageError::Overtaken { newer, stage: stage.clone() });
-            }
-        }
-        Ok(())
     }
 
     /// What ran before Gantry's first deployment is what a first rollback goes back to; the first note stays.

@@ -43,10 +43,12 @@ impl ReleaseLock<'_> {
     /// Passes the lock on if this execution has it. A lock that is kept stays: a person looks first.
     pub async fn run(&self, input: ReleaseLockInput) -> Result<ReleaseLockOutput, PortError> {
         let ReleaseLockInput { execution, stage, .. } = input;
-        let kept = self.locks.read(&stage).await?.is_some_and(|stored| stored.lock.kept.is_some());
+        let lock = self.locks.read(&stage).await?.map(|stored| stored.lock);
         let Self { locks, releases, tokens, clock } = *self;
-        let released =
-            !kept && PassLock { locks, releases, tokens, clock }.pass_on(&stage, &execution).await?;
+        let released = match lock.filter(|lock| lock.is_writable_by(&execution)) {
+            Some(lock) => PassLock { locks, releases, tokens, clock }.pass_on(&lock).await?,
+            None => false,
+        };
         Ok(ReleaseLockOutput { released })
     }
 }

@@ -11,18 +11,20 @@ fn main() -> ExitCode {
             Ok((
                 wiring.pipeline()?,
                 wiring.releases()?,
+                wiring.locks()?,
                 wiring.executions(),
                 wiring.registry(),
                 wiring.stage(),
                 wiring.clock()?,
             ))
         },
-        async |(pipeline, releases, executions, registry, stage, clock), input| {
+        async |(pipeline, releases, locks, executions, registry, stage, clock), input| {
             ClaimRelease {
                 pipeline,
                 releases,
                 candidates: releases,
                 verified: releases,
+                locks,
                 executions,
                 registry,
                 stage,

@@ -2,6 +2,7 @@
 //! once. Each story has a world of its own; named after a row of the threats where it proves one.
 
 mod checks;
+mod client;
 mod console;
 mod decisions;
 mod documents;

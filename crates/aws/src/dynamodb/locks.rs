@@ -158,6 +158,16 @@ impl Locks for LocksTable {
         self.fenced(stage, owner, change).await
     }
 
+    async fn turn_back(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        by: &ReleaseId,
+    ) -> Result<Fenced, PortError> {
+        let change = Expression::update("SET #turnBack = if_not_exists(#turnBack, :by)").with("by", s(by));
+        self.fenced(stage, owner, change).await
+    }
+
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
         let log = self.log.as_ref().ok_or_else(|| no_log(&self.table))?;
         for attempt in 0..log::ATTEMPTS {
@@ -191,10 +201,8 @@ impl Locks for LocksTable {
         self.table.remove(&waiter_key(waiter), &Expression::default()).await.map(drop)
     }
 
-    async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
-        let condition =
-            Expression::when("#owner = :owner AND attribute_not_exists(#kept)").with("owner", s(owner));
-        let freed = self.table.remove(&key(stage), &condition).await?;
+    async fn free(&self, seen: &Lock) -> Result<Fenced, PortError> {
+        let freed = self.table.remove(&key(&seen.stage), &as_seen(seen)).await?;
         Ok(if freed { Fenced::Written } else { Fenced::Lost })
     }
 
@@ -205,12 +213,7 @@ impl Locks for LocksTable {
         Ok(if freed { Fenced::Written } else { Fenced::Lost })
     }
 
-    async fn pass(
-        &self,
-        owner: Option<&ExecutionArn>,
-        to: &StoredWaiter,
-        at: Timestamp,
-    ) -> Result<Fenced, PortError> {
+    async fn pass(&self, seen: Option<&Lock>, to: &StoredWaiter, at: Timestamp) -> Result<Fenced, PortError> {
         let lock = Lock {
             stage: to.waiter.stage.clone(),
             owner: to.waiter.execution.clone(),
@@ -221,12 +224,7 @@ impl Locks for LocksTable {
             acquired_at: at,
             kept: None,
         };
-        let from = match owner {
-            None => Expression::when(ABSENT),
-            Some(owner) => {
-                Expression::when("#owner = :owner AND attribute_not_exists(#kept)").with("owner", s(owner))
-            }
-        };
+        let from = seen.map_or_else(|| Expression::when(ABSENT), as_seen);
         let still_waiting = Expression::when("#token = :token").with("token", s(to.token.expose()));
         let writes = vec![
             self.table.putting(row(&lock, Some(&to.token)), &from)?,
@@ -234,6 +232,16 @@ impl Locks for LocksTable {
         ];
         let passed = self.table.transact(writes).await? == Transacted::Done;
         Ok(if passed { Fenced::Written } else { Fenced::Lost })
+    }
+}
+
+/// A rollout that notes itself after somebody looked makes the look worthless.
+fn as_seen(lock: &Lock) -> Expression {
+    let owned =
+        Expression::when("#owner = :owner AND attribute_not_exists(#kept)").with("owner", s(&lock.owner));
+    match &lock.rollout {
+        None => owned.and_when("attribute_not_exists(#rollout)"),
+        Some(rollout) => owned.and_when("#rollout = :rollout").with("rollout", s(rollout)),
     }
 }
 
@@ -282,6 +290,7 @@ fn read(stage: &StageName, row: &Row<'_>) -> Result<StoredLock, PortError> {
             kept: row.maybe("kept").map(str::to_owned),
         },
         unanswered: row.maybe("token").map(TaskToken::new),
+        turn_back: row.maybe_parsed("turnBack")?,
     })
 }
 

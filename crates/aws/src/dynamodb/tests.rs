@@ -40,6 +40,20 @@ fn owner() -> ExecutionArn {
     release().execution
 }
 
+/// Nothing has been written in the stage.
+fn lock() -> Lock {
+    Lock {
+        stage: stage(),
+        owner: owner(),
+        release: release().id,
+        rollout: None,
+        plan: None,
+        tasks: Vec::new(),
+        acquired_at: release().claimed_at,
+        kept: None,
+    }
+}
+
 fn approval() -> Approval {
     serde_json::from_value(json!({
         "id": "0".repeat(32), "release": "exchange-aaaaaaaaaaaa-1", "execution": owner(), "stage": "production",
@@ -177,7 +191,7 @@ async fn a_single_write_that_meets_a_transaction_may_be_tried_again() {
                 json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "busy" });
             Answer::Http(400, body.to_string())
         });
-        let error = LocksTable::new(&aws.config(), "locks").free(&stage(), &owner()).await.unwrap_err();
+        let error = LocksTable::new(&aws.config(), "locks").free(&lock()).await.unwrap_err();
         assert!(matches!(error, PortError::Throttled { .. }), "{error:?}");
     }
 }
@@ -276,7 +290,9 @@ async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
     assert_eq!(locks.record_rollout(&at, &by, &by, &plan, forward).await.unwrap(), Fenced::Written);
     refuses.store(1, Ordering::Relaxed);
     assert_eq!(locks.record_rollout(&at, &by, &by, &plan, back).await.unwrap(), Fenced::Lost);
-    assert_eq!(locks.free(&stage(), &owner()).await.unwrap(), Fenced::Lost);
+    assert_eq!(locks.free(&lock()).await.unwrap(), Fenced::Lost);
+    let begun = Lock { rollout: Some(owner()), ..lock() };
+    assert_eq!(locks.free(&begun).await.unwrap(), Fenced::Lost);
     assert_eq!(locks.keep(&stage(), &owner(), "why").await.unwrap(), Fenced::Lost);
     let conditions: Vec<Value> = aws
         .asked("UpdateItem")
@@ -291,7 +307,8 @@ async fn t09_a_fenced_write_names_the_owner_and_losing_is_a_value() {
              AND (#owner = :owner)",
             "(attribute_not_exists(#kept)) AND (#owner = :owner)",
             "#owner = :owner",
-            "#owner = :owner AND attribute_not_exists(#kept)",
+            "(#owner = :owner AND attribute_not_exists(#kept)) AND (attribute_not_exists(#rollout))",
+            "(#owner = :owner AND attribute_not_exists(#kept)) AND (#rollout = :rollout)",
         ]
     );
 }
@@ -306,19 +323,9 @@ async fn t22_a_lock_whose_taking_was_not_heard_of_is_found_to_be_ours() {
         })) })),
         _ => Answer::empty(),
     });
-    let lock = Lock {
-        stage: stage(),
-        owner: owner(),
-        release: release().id,
-        rollout: None,
-        plan: None,
-        tasks: Vec::new(),
-        acquired_at: release().claimed_at,
-        kept: None,
-    };
     let locks = LocksTable::new(&aws.config(), "locks");
-    assert!(matches!(locks.take(&lock, &TaskToken::new("t")).await.unwrap(), Taken::Yours));
-    let other = Lock { owner: ExecutionArn::new(format!("{}-b", owner())).unwrap(), ..lock };
+    assert!(matches!(locks.take(&lock(), &TaskToken::new("t")).await.unwrap(), Taken::Yours));
+    let other = Lock { owner: ExecutionArn::new(format!("{}-b", owner())).unwrap(), ..lock() };
     let taken = locks.take(&other, &TaskToken::new("t")).await.unwrap();
     assert!(matches!(taken, Taken::Held(held) if held.owner == owner()));
 }

@@ -28,7 +28,7 @@ use crate::soak::Soak;
 pub use build::{ObservedService, ObservedStage, PlanError, build, task_family};
 pub use moved::moved;
 pub use refusal::Refusal;
-pub use rollback::{ChangedWave, Rollback, begun_waves, broke, rollback, waves_of};
+pub use rollback::{ChangedWave, Rollback, begun_waves, broke, reached, rollback, waves_of};
 
 /// What a release will change in one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -53,6 +53,27 @@ pub fn begun_waves(terms: &PlanTerms, failed_step: Option<u32>) -> Vec<ChangedWa
         .collect()
 }
 
+/// Without the services that a plan never came to: they still run what they ran when it was made, and no deployment has
+/// begun since. What nobody verified may run there, and is not this release's to replace.
+pub fn reached(failed: &Plan, observed: &ObservedStage, begun: Vec<ChangedWave>) -> Vec<ChangedWave> {
+    let untouched = |name: &ServiceName| {
+        let seen = observed.services.iter().find(|seen| seen.service.name == *name);
+        let known = failed.observations.iter().find(|known| known.service == *name);
+        let (Some(seen), Some(planned), Some(known)) = (seen, failed.terms.service(name), known) else {
+            return false;
+        };
+        seen.service.task_definition.as_ref() == Some(&planned.running)
+            && seen.deployments.iter().all(|deployment| known.known_deployments.contains(&deployment.arn))
+    };
+    begun
+        .into_iter()
+        .map(|wave| {
+            let services = wave.services.into_iter().filter(|name| !untouched(name)).collect();
+            ChangedWave { services, ..wave }
+        })
+        .collect()
+}
+
 /// The first migration declared breaking that a plan had begun when it failed: the old version cannot run any more.
 pub fn broke(terms: &PlanTerms, failed_step: Option<u32>) -> Option<&StepName> {
     begun(terms, failed_step).find_map(|step| match step {

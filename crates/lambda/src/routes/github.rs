@@ -57,7 +57,7 @@ impl GitHubDoor {
             |name| request.header(name).ok_or_else(|| Failure::Unclear(format!("header {name} is missing")));
         let event = header("X-GitHub-Event")?;
         let delivery = header("X-GitHub-Delivery")?;
-        if delivery.len() > 64 || !delivery.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        if !is_guid_like(delivery) {
             return Err(Failure::Unclear("header X-GitHub-Delivery is not a GUID".to_owned()));
         }
         let heard = parse(delivery, event, &verified).map_err(|error| Failure::Unclear(error.to_string()))?;
@@ -76,6 +76,12 @@ impl GitHubDoor {
     }
 }
 
+/// It is kept as a key: short, and of harmless letters.
+fn is_guid_like(delivery: &str) -> bool {
+    (1..=64).contains(&delivery.len())
+        && delivery.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// What GitHub's page of deliveries shows to people.
 fn words(output: &GitHubWebhookOutput) -> String {
     match output {
@@ -88,5 +94,27 @@ fn words(output: &GitHubWebhookOutput) -> String {
             Looked::Waiting(missing) => format!("its release waits for {} more", missing.len()),
             Looked::Ignored(why) => format!("never released: {why}"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t40_a_delivery_is_named_by_a_short_word() {
+        for good in ["72d3162e-cc78-11e3-81ab-4c9367dc0958", "a", &"a".repeat(64)] {
+            assert!(is_guid_like(good), "{good}");
+        }
+        for bad in ["", &"a".repeat(65), "a b", "a#b", "ä"] {
+            assert!(!is_guid_like(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn t29_what_lambda_takes_is_taken_and_no_more() {
+        let body = |length: usize| HttpRequest::new(&[], &"x".repeat(length), false);
+        assert!(body(6_291_456).body(LIMIT).is_ok());
+        assert!(body(6_291_457).body(LIMIT).is_err());
     }
 }

@@ -1,8 +1,12 @@
-//! The simulated registry: ECR's read operations, `PutImage` and `BatchDeleteImage` over the wire, pushes from CI without it.
+//! The simulated registry: ECR's own API, the OCI distribution protocol for `docker push`, and pushes from CI without either.
 //!
-//! Images are real: OCI manifests and indexes whose SHA-256 is their digest, configurations with labels and platform,
-//! attestations beside them. Scans, signatures, lifecycle rules and layer uploads are not played.
+//! All three lead to the same store. Images are real: manifests and indexes whose SHA-256 is their digest, configurations
+//! with labels and platform, attestations beside them. Scans, signatures, lifecycle rules, ECR's own operations to upload
+//! layers and the referrers of OCI 1.1 are not played.
 
+mod blobs;
+mod distribution;
+mod downloads;
 mod events;
 mod operations;
 mod push;
@@ -10,32 +14,43 @@ mod refusal;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod uploads;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+pub use distribution::Distribution;
 pub use events::Delivery;
 pub use push::PushedImage;
 pub use store::TagMutability;
 
 use crate::aws::{AuthCheck, AwsError, BusEvent, JsonService};
 use crate::clock::WorldClock;
+use crate::front::Caller;
 use crate::images::{ImageCatalog, ImageFacts};
+use blobs::Disk;
+use downloads::Downloads;
 use events::ImageAction;
-use operations::{Input, Operation, Registry, pushed};
+use operations::{Input, Operation, Registry};
 use store::{NewImage, Repository, Store};
+use tokens::Tokens;
+use uploads::Uploads;
 
-const PLAYED: [&str; 7] = [
+const GET_AUTHORIZATION_TOKEN: &str = "GetAuthorizationToken";
+
+const PLAYED: [&str; 8] = [
+    GET_AUTHORIZATION_TOKEN,
     "DescribeRepositories",
     "DescribeImages",
     "ListImages",
@@ -72,6 +87,9 @@ pub struct Ecr {
     registry: Registry,
     clock: WorldClock,
     state: Mutex<World>,
+    tokens: Tokens,
+    disk: Disk,
+    uploads: Uploads,
     events: UnboundedSender<BusEvent>,
     changes: watch::Sender<u64>,
 }
@@ -81,8 +99,7 @@ struct World {
     store: Store,
     delivery: Delivery,
     public_url: String,
-    /// Download tickets: repository and blob digest.
-    downloads: BTreeMap<String, (String, String)>,
+    downloads: Downloads,
 }
 
 impl Ecr {
@@ -97,9 +114,19 @@ impl Ecr {
             registry: Registry { account: account.into(), region: region.into() },
             clock,
             state: Mutex::default(),
+            tokens: Tokens::default(),
+            disk: Disk::default(),
+            uploads: Uploads::default(),
             events,
             changes: watch::Sender::new(0),
         }
+    }
+
+    /// Writes what is uploaded into this folder, instead of the system's for temporary files.
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.disk.folder = Some(folder.into());
+        self
     }
 
     /// The host in image references: `<account>.dkr.ecr.<region>.amazonaws.com`.
@@ -124,9 +151,9 @@ impl Ecr {
         self.lock().delivery = delivery;
     }
 
-    /// Where `router` is reachable, for the URLs that `GetDownloadUrlForLayer` answers.
+    /// Where `router` and [`Distribution::router`] are reachable, for the URLs that are answered.
     pub fn set_public_url(&self, url: impl Into<String>) {
-        self.lock().public_url = url.into();
+        self.lock().public_url = url.into().trim_end_matches('/').to_owned();
     }
 
     /// Pushes an image as CI does, children first, and returns the digest its tags name.
@@ -153,7 +180,7 @@ impl Ecr {
         let manifest = image.map(|image| image.manifest.clone()).ok_or_else(|| {
             refusal::image_not_found(repository, &self.registry.account, Some(digest), None)
         })?;
-        let actions = target.put_if_absent(repository, &manifest, Some(tag), now)?;
+        let actions = target.put_if_absent(repository, &NewImage::tagged(&manifest, Some(tag)), now)?;
         self.emit(world, repository, &actions.into_iter().collect::<Vec<_>>());
         Ok(())
     }
@@ -186,23 +213,31 @@ impl Ecr {
 
     /// Serves blobs under the URLs that `GetDownloadUrlForLayer` hands out: `GET /ecr-blobs/{ticket}`, unsigned.
     pub fn router(self: Arc<Self>) -> Router {
-        Router::new().route("/ecr-blobs/{ticket}", get(download)).with_state(self)
+        downloads::router(self)
     }
 
-    fn download_url(&self, world: &mut World, repository: String, digest: String) -> Result<Value, AwsError> {
-        let mut ticket = [0_u8; 16];
-        getrandom::fill(&mut ticket).map_err(|error| AwsError {
-            status: 500,
-            code: "ServerException".to_owned(),
-            message: error.to_string(),
+    /// A password for whoever calls, as `docker login` takes it.
+    fn authorize(&self, caller: &Caller) -> Result<Value, AwsError> {
+        let issued = self.tokens.issue(caller, tokens::LIFETIME, Timestamp::now()).map_err(|error| {
+            AwsError { status: 500, code: "ServerException".to_owned(), message: error.to_string() }
         })?;
-        let ticket = hex::encode(ticket);
-        let answer = json!({
-            "downloadUrl": format!("{}/ecr-blobs/{ticket}", world.public_url.trim_end_matches('/')),
-            "layerDigest": digest,
-        });
-        world.downloads.insert(ticket, (repository, digest));
-        Ok(answer)
+        let token = STANDARD.encode(format!("{}:{}", tokens::USER, issued.password));
+        let endpoint = self.lock().public_url.clone();
+        Ok(json!({ "authorizationData": [{
+            "authorizationToken": token,
+            "expiresAt": issued.expires_at.as_duration().as_secs_f64(),
+            "proxyEndpoint": endpoint,
+        }] }))
+    }
+
+    /// Puts a manifest that a registry client sent, and returns its digest. What is there already stays as it is.
+    fn put_manifest(&self, repository: &str, new: &NewImage<'_>) -> Result<String, AwsError> {
+        let now = self.clock.now();
+        let mut world = self.lock();
+        let target = world.repository(repository, &self.registry)?;
+        let action = target.put_if_absent(repository, new, now)?;
+        self.emit(world, repository, &action.into_iter().collect::<Vec<_>>());
+        Ok(store::digest_of(new.manifest.as_bytes()))
     }
 
     /// Sends events while the world is still locked, so that two pushes cannot overtake each other.
@@ -232,55 +267,6 @@ impl World {
     }
 }
 
-impl Repository {
-    /// Puts children, then what carries the tags; notes what happened as it goes.
-    fn put_all(
-        &mut self,
-        image: &PushedImage,
-        manifests: &[String],
-        now: Timestamp,
-        actions: &mut Vec<ImageAction>,
-    ) -> Result<String, AwsError> {
-        let name = image.repository.as_str();
-        let (top, children) = manifests
-            .split_last()
-            .ok_or_else(|| refusal::invalid_parameter("platforms", "must not be empty"))?;
-        for child in children {
-            actions.extend(self.put_if_absent(name, child, None, now)?);
-        }
-        let before = actions.len();
-        if image.tags.is_empty() {
-            actions.extend(self.put_if_absent(name, top, None, now)?);
-        }
-        for tag in &image.tags {
-            actions.extend(self.put_if_absent(name, top, Some(tag), now)?);
-        }
-        let tagged = actions.get(before..).and_then(<[_]>::last).filter(|last| !last.tag.is_empty()).cloned();
-        if let Some(last) = tagged.filter(|_| !children.is_empty()) {
-            actions.push(ImageAction { tag: String::new(), ..last });
-        }
-        Ok(store::digest_of(top.as_bytes()))
-    }
-
-    /// Puts a manifest unless it is there already, as a registry client does; returns what happened.
-    fn put_if_absent(
-        &mut self,
-        name: &str,
-        manifest: &str,
-        tag: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Option<ImageAction>, AwsError> {
-        let new = NewImage { manifest, media_type: None, tag, digest: None };
-        match self.put(name, &new, now) {
-            Ok(digest) => {
-                Ok(self.images.get(&digest).map(|image| pushed(&digest, tag.unwrap_or_default(), image)))
-            }
-            Err(error) if error.code == "ImageAlreadyExistsException" => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 impl JsonService for Ecr {
     fn target_prefix(&self) -> &'static str {
         "AmazonEC2ContainerRegistry_V20150921"
@@ -291,6 +277,10 @@ impl JsonService for Ecr {
             return Vec::new();
         }
         let named = |name: &Value| name.as_str().map(str::to_owned);
+        if operation == GET_AUTHORIZATION_TOKEN {
+            let action = format!("ecr:{operation}");
+            return vec![AuthCheck { action, resource: "*".to_owned(), context: BTreeMap::new() }];
+        }
         let names: Vec<String> = if operation == "DescribeRepositories" {
             match input.get("repositoryNames").and_then(Value::as_array) {
                 Some(names) if !names.is_empty() => names.iter().filter_map(named).collect(),
@@ -305,6 +295,18 @@ impl JsonService for Ecr {
             context: BTreeMap::new(),
         };
         names.into_iter().map(check).collect()
+    }
+
+    fn call_as(&self, caller: &Caller, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        if operation == GET_AUTHORIZATION_TOKEN {
+            self.authorize(caller)
+        } else {
+            self.call(operation, input)
+        }
+    }
+
+    fn answers_secret(&self, operation: &str) -> bool {
+        operation == GET_AUTHORIZATION_TOKEN
     }
 
     fn call(&self, operation: &str, input: &Value) -> Result<Value, AwsError> {
@@ -325,8 +327,9 @@ impl JsonService for Ecr {
             "PutImage" => work.put_image(),
             "BatchDeleteImage" => work.batch_delete_image(),
             "GetDownloadUrlForLayer" => {
-                let (repository, digest) = work.layer()?;
-                return self.download_url(world, repository, digest);
+                let (digest, blob) = work.layer()?;
+                let url = world.download_url(blob)?;
+                return Ok(json!({ "downloadUrl": url, "layerDigest": digest }));
             }
             _ => Err(AwsError::client("UnknownOperationException", operation)),
         }?;
@@ -363,15 +366,4 @@ impl ImageCatalog for Ecr {
         let labels = repository.labels(&digest)?;
         Some(ImageFacts { digest, labels })
     }
-}
-
-async fn download(
-    State(ecr): State<Arc<Ecr>>,
-    Path(ticket): Path<String>,
-) -> Result<Vec<u8>, (StatusCode, &'static str)> {
-    let world = ecr.lock();
-    let blob = world.downloads.get(&ticket).and_then(|(repository, digest)| {
-        world.store.repositories.get(repository)?.blobs.get(digest).cloned()
-    });
-    blob.ok_or((StatusCode::FORBIDDEN, "the link is not valid"))
 }

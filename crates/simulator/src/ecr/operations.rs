@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::blobs::Blob;
 use super::events::ImageAction;
 use super::refusal;
 use super::store::{Image, NewImage, Repository, Store};
@@ -388,20 +389,19 @@ impl<'a> Operation<'a> {
         Ok(json!({ "imageIds": deleted, "failures": failures }))
     }
 
-    /// The digest of a blob that exists: what `GetDownloadUrlForLayer` makes a URL for.
-    pub(super) fn layer(&mut self) -> Result<(String, String), AwsError> {
+    /// A blob that exists, with its digest: what `GetDownloadUrlForLayer` makes a URL for.
+    pub(super) fn layer(&mut self) -> Result<(String, Blob), AwsError> {
         let digest = self.input.digest("layerDigest")?;
         let digest = digest.ok_or_else(|| refusal::invalid_parameter("layerDigest", "must not be null"))?;
         let (name, repository) = self.repository()?;
-        if !repository.blobs.contains_key(digest) {
-            return Err(refusal::layers_not_found(name, &[digest.to_owned()]));
-        }
-        Ok((name.to_owned(), digest.to_owned()))
+        let blob = repository.blobs.get(digest).cloned();
+        let blob = blob.ok_or_else(|| refusal::layers_not_found(name, &[digest.to_owned()]))?;
+        Ok((digest.to_owned(), blob))
     }
 }
 
 /// A repository name as the service model has it; runs of separators are let through.
-fn well_named(name: &str) -> bool {
+pub(super) fn well_named(name: &str) -> bool {
     let part = |part: &str| {
         let inner = part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
         inner && !part.is_empty() && !part.starts_with(['.', '_', '-']) && !part.ends_with(['.', '_', '-'])

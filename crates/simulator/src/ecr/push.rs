@@ -4,9 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::store::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Repository, digest_of};
+use super::events::ImageAction;
+use super::operations::pushed;
+use super::refusal;
+use super::store::{NewImage, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Repository, digest_of};
+use crate::aws::AwsError;
 
 /// An image that a developer's CI pushes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +155,53 @@ impl PushedImage {
         repository.put_blob(config);
         repository.put_blob(layer);
         manifest.to_string()
+    }
+}
+
+impl Repository {
+    /// Puts children, then what carries the tags; notes what happened as it goes.
+    pub(super) fn put_all(
+        &mut self,
+        image: &PushedImage,
+        manifests: &[String],
+        now: Timestamp,
+        actions: &mut Vec<ImageAction>,
+    ) -> Result<String, AwsError> {
+        let name = image.repository.as_str();
+        let (top, children) = manifests
+            .split_last()
+            .ok_or_else(|| refusal::invalid_parameter("platforms", "must not be empty"))?;
+        for child in children {
+            actions.extend(self.put_if_absent(name, &NewImage::tagged(child, None), now)?);
+        }
+        let before = actions.len();
+        if image.tags.is_empty() {
+            actions.extend(self.put_if_absent(name, &NewImage::tagged(top, None), now)?);
+        }
+        for tag in &image.tags {
+            actions.extend(self.put_if_absent(name, &NewImage::tagged(top, Some(tag)), now)?);
+        }
+        let tagged = actions.get(before..).and_then(<[_]>::last).filter(|last| !last.tag.is_empty()).cloned();
+        if let Some(last) = tagged.filter(|_| !children.is_empty()) {
+            actions.push(ImageAction { tag: String::new(), ..last });
+        }
+        Ok(digest_of(top.as_bytes()))
+    }
+
+    /// Puts a manifest unless it is there already, as a registry client does; returns what happened.
+    pub(super) fn put_if_absent(
+        &mut self,
+        name: &str,
+        new: &NewImage<'_>,
+        now: Timestamp,
+    ) -> Result<Option<ImageAction>, AwsError> {
+        match self.put(name, new, now) {
+            Ok(digest) => {
+                Ok(self.images.get(&digest).map(|image| pushed(&digest, new.tag.unwrap_or_default(), image)))
+            }
+            Err(error) if error.code == "ImageAlreadyExistsException" => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -91,3 +91,11 @@ pub(super) fn layers_not_found(repository: &str, missing: &[String]) -> AwsError
         ),
     )
 }
+
+/// A manifest that is neither an image nor an index.
+pub(super) fn unsupported_image_type() -> AwsError {
+    AwsError::client(
+        "UnsupportedImageTypeException",
+        "The image manifest media type is not supported. Push an OCI or Docker version 2 schema 2 image or index.",
+    )
+}

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::blobs::Blob;
 use super::refusal;
 use crate::aws::AwsError;
 use crate::front::policy::wildcard;
@@ -59,6 +60,8 @@ pub(super) struct Image {
     pub(super) artifact_media_type: Option<String>,
     pub(super) pushed_at: Timestamp,
     pub(super) size_bytes: u64,
+    /// Labels of its configuration; `None` where there is none, or none that can be read.
+    labels: Option<BTreeMap<String, String>>,
 }
 
 /// One repository.
@@ -71,7 +74,7 @@ pub(super) struct Repository {
     /// Tag to digest.
     pub(super) tags: BTreeMap<String, String>,
     /// Configurations and layers by digest.
-    pub(super) blobs: BTreeMap<String, Vec<u8>>,
+    pub(super) blobs: BTreeMap<String, Blob>,
 }
 
 /// An image to be put.
@@ -81,6 +84,13 @@ pub(super) struct NewImage<'a> {
     pub(super) media_type: Option<&'a str>,
     pub(super) tag: Option<&'a str>,
     pub(super) digest: Option<&'a str>,
+}
+
+impl<'a> NewImage<'a> {
+    /// A manifest that says itself what it is.
+    pub(super) fn tagged(manifest: &'a str, tag: Option<&'a str>) -> Self {
+        Self { manifest, media_type: None, tag, digest: None }
+    }
 }
 
 /// All repositories by name.
@@ -93,6 +103,13 @@ pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Layers that stay where their manifest says, beginnings of their media types.
+const ELSEWHERE: [&str; 2] =
+    ["application/vnd.docker.image.rootfs.foreign", "application/vnd.oci.image.layer.nondistributable"];
+
+/// The largest configuration whose labels are read.
+const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
 
 /// `sha256:…` of some bytes.
 pub(super) fn digest_of(bytes: &[u8]) -> String {
@@ -114,11 +131,23 @@ impl Repository {
         }
     }
 
-    /// Stores a configuration or a layer.
+    /// Stores a configuration or a layer of the world's own making.
     pub(super) fn put_blob(&mut self, bytes: Vec<u8>) -> String {
-        let digest = digest_of(&bytes);
-        self.blobs.insert(digest.clone(), bytes);
+        let (digest, blob) = Blob::of(bytes);
+        self.blobs.insert(digest.clone(), blob);
         digest
+    }
+
+    /// A blob that another repository may take over: ECR wants an image here that consists of it.
+    pub(super) fn mountable(&self, digest: &str) -> Option<Blob> {
+        let consists = |image: &Image| {
+            let manifest: Value = serde_json::from_str(&image.manifest).unwrap_or_default();
+            config_digest(&manifest)
+                .into_iter()
+                .chain(references(&manifest, "layers"))
+                .any(|one| one == digest)
+        };
+        self.blobs.get(digest).filter(|_| self.images.values().any(consists)).cloned()
     }
 
     /// Stores a manifest, moves its tag, and returns its digest.
@@ -153,40 +182,54 @@ impl Repository {
         if stated.is_some_and(|stated| stated != media_type) {
             return Err(invalid());
         }
-        let mut size_bytes = new.manifest.len() as u64;
-        let mut artifact_media_type = None;
-        let mut missing = Vec::new();
-        if is_index(&media_type) {
-            for child in references(&manifest, "manifests") {
-                match self.images.get(child) {
-                    Some(image) => size_bytes += image.size_bytes,
-                    None => missing.push(child.to_owned()),
-                }
-            }
-            if !missing.is_empty() {
-                return Err(refusal::referenced_images_not_found(name, &missing));
-            }
-        } else {
-            let config = manifest.get("config").ok_or_else(invalid)?;
-            artifact_media_type = config.get("mediaType").and_then(Value::as_str).map(str::to_owned);
-            let config = config.get("digest").and_then(Value::as_str).ok_or_else(invalid)?;
-            for blob in std::iter::once(config).chain(references(&manifest, "layers")) {
-                match self.blobs.get(blob) {
-                    Some(bytes) => size_bytes += bytes.len() as u64,
-                    None => missing.push(blob.to_owned()),
-                }
-            }
-            if !missing.is_empty() {
-                return Err(refusal::layers_not_found(name, &missing));
-            }
-        }
-        Ok(Image {
+        let mut image = Image {
             manifest: new.manifest.to_owned(),
             media_type,
-            artifact_media_type,
+            artifact_media_type: None,
             pushed_at,
-            size_bytes,
-        })
+            size_bytes: new.manifest.len() as u64,
+            labels: None,
+        };
+        if is_index(&image.media_type) {
+            image.size_bytes += self.size_of_children(name, &manifest)?;
+        } else if [OCI_MANIFEST, DOCKER_MANIFEST].contains(&image.media_type.as_str()) {
+            let config = manifest.get("config").ok_or_else(invalid)?;
+            image.artifact_media_type = config.get("mediaType").and_then(Value::as_str).map(str::to_owned);
+            let config = config_digest(&manifest).ok_or_else(invalid)?;
+            image.size_bytes += self.size_of_blobs(name, config, &manifest)?;
+            image.labels = self.labels_in(config);
+        } else {
+            return Err(refusal::unsupported_image_type());
+        }
+        Ok(image)
+    }
+
+    /// The children of an index must be there; how large they are.
+    fn size_of_children(&self, name: &str, index: &Value) -> Result<u64, AwsError> {
+        let (mut size_bytes, mut missing) = (0, Vec::new());
+        for child in references(index, "manifests") {
+            match self.images.get(child) {
+                Some(image) => size_bytes += image.size_bytes,
+                None => missing.push(child.to_owned()),
+            }
+        }
+        if missing.is_empty() {
+            Ok(size_bytes)
+        } else {
+            Err(refusal::referenced_images_not_found(name, &missing))
+        }
+    }
+
+    /// The blobs of an image must be there; how large they are.
+    fn size_of_blobs(&self, name: &str, config: &str, manifest: &Value) -> Result<u64, AwsError> {
+        let (mut size_bytes, mut missing) = (0, Vec::new());
+        for digest in std::iter::once(config).chain(references(manifest, "layers")) {
+            match self.blobs.get(digest) {
+                Some(blob) => size_bytes += blob.size_bytes,
+                None => missing.push(digest.to_owned()),
+            }
+        }
+        if missing.is_empty() { Ok(size_bytes) } else { Err(refusal::layers_not_found(name, &missing)) }
     }
 
     /// The tags of a digest.
@@ -230,29 +273,38 @@ impl Repository {
                 })?;
             let child = child.get("digest")?.as_str()?;
             // A child that is an index again would be no image; one step is all there is.
-            let child = self.images.get(child).filter(|child| !is_index(&child.media_type))?;
-            return self.config_labels(&serde_json::from_str(&child.manifest).ok()?);
+            return self.images.get(child)?.labels.clone();
         }
-        self.config_labels(&manifest)
+        image.labels.clone()
     }
 
-    fn config_labels(&self, manifest: &Value) -> Option<BTreeMap<String, String>> {
-        let digest = manifest.pointer("/config/digest")?.as_str()?;
-        let config: Value = serde_json::from_slice(self.blobs.get(digest)?).ok()?;
-        let labels = config
-            .pointer("/config/Labels")
-            .cloned()
-            .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        serde_json::from_value(labels).ok()
+    /// Labels in a configuration. One without labels has an empty set; Docker writes `null` for that.
+    fn labels_in(&self, config: &str) -> Option<BTreeMap<String, String>> {
+        let bytes = self.blobs.get(config)?.read(CONFIG_LIMIT_BYTES);
+        let bytes =
+            bytes.inspect_err(|error| tracing::warn!(%error, config, "a configuration is not read")).ok()?;
+        let config: Value = serde_json::from_slice(&bytes).ok()?;
+        match config.pointer("/config/Labels") {
+            None | Some(Value::Null) => Some(BTreeMap::new()),
+            Some(labels) => serde_json::from_value(labels.clone()).ok(),
+        }
     }
 }
 
-/// The digests listed under `list`.
+fn config_digest(manifest: &Value) -> Option<&str> {
+    manifest.pointer("/config/digest").and_then(Value::as_str)
+}
+
+/// The digests listed under `list`, without layers that are not kept in registries.
 fn references<'a>(manifest: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
     manifest
         .get(list)
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+        .filter(|entry| {
+            let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+            !ELSEWHERE.iter().any(|kind| media_type.starts_with(kind))
+        })
         .filter_map(|entry| entry.get("digest").and_then(Value::as_str))
 }

@@ -43,13 +43,22 @@ use refusal::Protocol;
 /// Larger than the largest image manifest; nothing else comes near.
 const BODY_LIMIT_BYTES: usize = 5 * 1024 * 1024;
 
-/// Keys and IAM: what it takes to know a caller and its rights.
-struct Gate {
+/// Keys and IAM: what it takes to know a caller and its rights. For servers beside the door that know callers another way.
+#[derive(Clone)]
+pub struct Gate {
     identities: Arc<Identities>,
     authorizer: Arc<dyn Authorizer>,
 }
 
 impl Gate {
+    /// Refuses what IAM does not allow, in AWS's words.
+    pub(crate) async fn permit(&self, caller: &Caller, check: &AuthCheck) -> Result<(), AwsError> {
+        match self.decision(caller, check).await? {
+            Decision::Allowed => Ok(()),
+            decision => Err(refusal::access_denied(&caller.arn(), check, decision)),
+        }
+    }
+
     async fn allows(&self, caller: &Caller, check: &AuthCheck) -> Result<bool, AwsError> {
         Ok(self.decision(caller, check).await? == Decision::Allowed)
     }
@@ -123,6 +132,11 @@ impl Front {
         *self.play.write().unwrap_or_else(PoisonError::into_inner) = script;
     }
 
+    /// Keys and IAM, as the door asks them.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
     /// The script, to write lines in it. It decides where the function of `play` lets a call proceed.
     pub fn script(&self) -> Script {
         self.script.clone()
@@ -172,7 +186,11 @@ impl Front {
             Ok(run) => run,
             Err(error) => (Err(error), Delivery::Now),
         };
-        self.record(service, caller.role(), arrived, outcome.clone());
+        let mut recorded = outcome.clone();
+        if self.behind(arrived).is_some_and(|behind| behind.answers_secret(&arrived.operation)) {
+            recorded = recorded.map(|_| Value::Null);
+        }
+        self.record(service, caller.role(), arrived, recorded);
         self.deliver(delivery, || answer::json_answer(request_id, &outcome)).await
     }
 
@@ -183,11 +201,9 @@ impl Front {
         caller: &Caller,
         arrived: &Arrived,
     ) -> Result<(Result<Value, AwsError>, Delivery), AwsError> {
-        let prefix = arrived.target.split('.').next().unwrap_or_default();
         let operation = arrived.operation.as_str();
         let unknown = || refusal::unknown_operation(&arrived.target);
-        let behind =
-            self.services.iter().find(|service| service.target_prefix() == prefix).ok_or_else(unknown)?;
+        let behind = self.behind(arrived).ok_or_else(unknown)?;
         if !arrived.input.is_object() {
             return Err(AwsError::client("SerializationException", "the body is not a JSON object"));
         }
@@ -196,13 +212,16 @@ impl Front {
             return Err(unknown());
         }
         for check in &checks {
-            match self.gate.decision(caller, check).await? {
-                Decision::Allowed => {}
-                decision => return Err(refusal::access_denied(&caller.arn(), check, decision)),
-            }
+            self.gate.permit(caller, check).await?;
         }
         let fate = self.fate(service, caller, arrived);
-        Ok(play(fate, async { behind.call(operation, &arrived.input) }).await)
+        Ok(play(fate, async { behind.call_as(caller, operation, &arrived.input) }).await)
+    }
+
+    /// The service that is called.
+    fn behind(&self, arrived: &Arrived) -> Option<&Arc<dyn JsonService>> {
+        let prefix = arrived.target.split('.').next().unwrap_or_default();
+        self.services.iter().find(|service| service.target_prefix() == prefix)
     }
 
     fn fate(&self, service: &str, caller: &Caller, arrived: &Arrived) -> Fate {

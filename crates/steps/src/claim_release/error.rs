@@ -146,6 +146,25 @@ pub enum ClaimReleaseError {
         /// The stage.
         stage: StageName,
     },
+    /// What passed last is not what runs, or soon will not be: "the one before" would go one too far.
+    #[error(
+        "{release} is at work in {stage}, or was left there, so it is not known which release is the one before: name \
+         the one to go back to (\"to\"), or wait until {release} has ended"
+    )]
+    AtWork {
+        /// The release that has the stage's lock.
+        release: ReleaseId,
+        /// The stage.
+        stage: StageName,
+    },
+    /// What died elsewhere is put back elsewhere.
+    #[error("release {release} was not changing {stage}: it does not have that stage's lock")]
+    NotThere {
+        /// The release that was named.
+        release: ReleaseId,
+        /// The stage that was named.
+        stage: StageName,
+    },
     /// A stage goes back only to what was verified there.
     #[error("release {release} does not stand verified in {stage}, so nothing goes back to it")]
     NeverVerified {
@@ -203,6 +222,8 @@ impl StepError for ClaimReleaseError {
             | Self::CommitOfTag { .. }
             | Self::NothingVerified { .. }
             | Self::NeverVerified { .. }
+            | Self::AtWork { .. }
+            | Self::NotThere { .. }
             | Self::NotUnderWay { .. } => ErrorName::InvalidInput,
             Self::UnknownCommit(_)
             | Self::NotReady { .. }

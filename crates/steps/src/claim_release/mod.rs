@@ -22,7 +22,9 @@ use serde_json::Value;
 
 pub use error::ClaimReleaseError;
 
-use crate::ports::store::{Candidates, ClaimMark, ClaimOutcome, NewClaim, NewNotice, Releases, Verified};
+use crate::ports::store::{
+    Candidates, ClaimMark, ClaimOutcome, Locks, NewClaim, NewNotice, Releases, Verified,
+};
 use crate::ports::{Clock, Executions, ObserveStage, Registry, StageScope};
 
 /// What the state gives.
@@ -77,6 +79,8 @@ pub struct ClaimRelease<'a> {
     pub candidates: &'a dyn Candidates,
     /// What passed.
     pub verified: &'a dyn Verified,
+    /// Who is at work where: asked about what is to be put back.
+    pub locks: &'a dyn Locks,
     /// How executions are doing.
     pub executions: &'a dyn Executions,
     /// The first stage's registry.

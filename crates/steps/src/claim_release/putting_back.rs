@@ -21,11 +21,18 @@ impl ClaimRelease<'_> {
         let release = stored.release;
         // Of the one that had it first: after a lost answer the release is ours, and people are told the same.
         let how = self.executions.state(&release.execution).await?;
-        if stored.execution != input.execution {
+        let is_ours = stored.execution == input.execution;
+        if !is_ours {
             let state = self.executions.state(&stored.execution).await?;
             if state.may_go_on(release.claimed_at, self.clock.now()) {
                 return Err(ClaimReleaseError::GoesOn { release: id, execution: stored.execution });
             }
+        }
+        let lock = self.locks.read(&stage).await?.map(|stored| stored.lock);
+        if !lock.is_some_and(|lock| lock.release == id) {
+            return Err(ClaimReleaseError::NotThere { release: id, stage });
+        }
+        if !is_ours {
             let taken = self.releases.take_over(&id, &stored.execution, &input.execution).await?;
             if taken == Fenced::Lost {
                 return Err(ClaimReleaseError::Contended { commit: release.commit });

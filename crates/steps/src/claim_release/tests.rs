@@ -18,21 +18,21 @@ use crate::testing::given::{self, commit, component, digest, execution, stage, t
 use crate::testing::{FakeClock, FakeExecutions, FakeRegistry, FakeStage, Fault, MemoryStore};
 
 /// The Exchange before Gantry's first release: every service runs digest `0`.
-struct World<'a> {
+pub(super) struct World<'a> {
     pipeline: Pipeline,
-    store: MemoryStore,
+    pub(super) store: MemoryStore,
     executions: FakeExecutions,
     registry: FakeRegistry,
     stage: FakeStage<'a>,
     clock: &'a FakeClock,
 }
 
-fn clock() -> FakeClock {
+pub(super) fn clock() -> FakeClock {
     FakeClock::at("2026-11-21T12:00:00Z")
 }
 
 impl<'a> World<'a> {
-    fn new(clock: &'a FakeClock) -> Self {
+    pub(super) fn new(clock: &'a FakeClock) -> Self {
         let pipeline = given::exchange();
         Self {
             stage: FakeStage::running(&pipeline, &digest('0'), clock),
@@ -44,13 +44,18 @@ impl<'a> World<'a> {
         }
     }
 
-    async fn claim(&self, name: &str, input: Value) -> Result<ClaimReleaseOutput, ClaimReleaseError> {
+    pub(super) async fn claim(
+        &self,
+        name: &str,
+        input: Value,
+    ) -> Result<ClaimReleaseOutput, ClaimReleaseError> {
         let Self { pipeline, store, executions, registry, stage, clock } = self;
         let step = ClaimRelease {
             pipeline,
             releases: store,
             candidates: store,
             verified: store,
+            locks: store,
             executions,
             registry,
             stage,
@@ -65,12 +70,12 @@ impl<'a> World<'a> {
         step.run(input).await
     }
 
-    async fn refused(&self, input: Value) -> ClaimReleaseError {
+    pub(super) async fn refused(&self, input: Value) -> ClaimReleaseError {
         self.claim("by-hand", input).await.unwrap_err()
     }
 
     /// A push to a branch that touches these components, whose images and workflows follow.
-    async fn pushed(&self, digit: char, branch: &str, touched: &[&str], at: &str) {
+    pub(super) async fn pushed(&self, digit: char, branch: &str, touched: &[&str], at: &str) {
         let push = PushFact {
             commit: commit(digit),
             branch: BranchName::new(branch).unwrap(),
@@ -112,11 +117,11 @@ impl<'a> World<'a> {
         self.store.put_workflow(&self.pipeline.name, &workflow).await.unwrap();
     }
 
-    async fn release(&self, output: &ClaimReleaseOutput) -> Release {
+    pub(super) async fn release(&self, output: &ClaimReleaseOutput) -> Release {
         Releases::find(&self.store, &output.release).await.unwrap().unwrap().release
     }
 
-    async fn end(&self, output: &ClaimReleaseOutput) {
+    pub(super) async fn end(&self, output: &ClaimReleaseOutput) {
         let release = self.release(output).await;
         let end = End::Succeeded;
         let notice = Notice::Ended { end, stage: None, reason: String::new(), next: None };
@@ -127,7 +132,7 @@ impl<'a> World<'a> {
     }
 
     /// The release passed a stage with what it holds.
-    async fn passed(&self, output: &ClaimReleaseOutput, name: &str, at: &str) {
+    pub(super) async fn passed(&self, output: &ClaimReleaseOutput, name: &str, at: &str) {
         let release = self.release(output).await;
         let entries = self.pipeline.components.iter().flat_map(|component| {
             let released = release.components.get(&component.name).unwrap();

@@ -25,6 +25,7 @@ impl ClaimRelease<'_> {
         let release = match self.releases.find(&id).await? {
             Some(stored) => stored.release,
             None => {
+                self.nobody_at_work(wanted).await?;
                 let release = self.undoing(id, input, wanted).await?;
                 let notice = NewNotice::new(release.claimed_at, self.started(&release));
                 self.releases.claim_rollback(&release, &notice).await?;
@@ -42,6 +43,17 @@ impl ClaimRelease<'_> {
             is_rollback: true,
             died: None,
         })
+    }
+
+    /// Without a release to go back to, the stage has to stand still for "the one before" to be known.
+    async fn nobody_at_work(&self, wanted: &WantedRollback) -> Result<(), ClaimReleaseError> {
+        match self.locks.read(&wanted.stage).await? {
+            Some(stored) if wanted.to.is_none() => {
+                let (release, stage) = (stored.lock.release, wanted.stage.clone());
+                Err(ClaimReleaseError::AtWork { release, stage })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn rollback_id(&self, input: &ClaimReleaseInput) -> Result<ReleaseId, ClaimReleaseError> {
@@ -145,3 +157,6 @@ fn passed(
     let mut rows = histories.get(name).into_iter().flatten().filter(|row| row.release == *to).peekable();
     rows.peek().is_some() && rows.all(|row| !row.rolled_back)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,15 +7,13 @@ use gantry_domain::ecs::ContainerImage;
 use gantry_domain::names::{ComponentName, Digest, ReleaseId, ServiceName};
 use gantry_domain::pipeline::Component;
 use gantry_domain::release::{Release, ReleasedComponent};
-use gantry_domain::verified::History;
+use gantry_domain::verified::{History, withdrawn};
 
 use super::{ClaimRelease, ClaimReleaseError};
+use crate::histories::Histories;
 use crate::observe::{digest_of, running_images};
 use crate::plan_stage::commit_of_image;
 use crate::ports::store::StoredRelease;
-
-/// How many rows back something to carry is looked for.
-const HISTORY: u32 = 30;
 
 impl ClaimRelease<'_> {
     pub(super) async fn untouched(
@@ -25,12 +23,14 @@ impl ClaimRelease<'_> {
     ) -> Result<BTreeMap<ComponentName, ReleasedComponent>, ClaimReleaseError> {
         let mut components = BTreeMap::new();
         let under_way = self.under_way().await?;
+        let Self { pipeline, verified, releases, .. } = *self;
+        let histories = Histories { pipeline, verified, releases };
         for component in
             self.pipeline.components.iter().filter(|component| !new.contains_key(&component.name))
         {
             let mut known = Untouched {
                 under_way: under_way.iter().collect(),
-                histories: self.histories(component).await?,
+                histories: histories.of(&component.name).await?,
                 baseline: None,
             };
             let carried = match carry(component, &known) {
@@ -71,26 +71,6 @@ impl ClaimRelease<'_> {
         Ok(under_way)
     }
 
-    async fn histories(&self, component: &Component) -> Result<Vec<Vec<History>>, ClaimReleaseError> {
-        let mut releases: BTreeMap<ReleaseId, Option<StoredRelease>> = BTreeMap::new();
-        let mut histories = Vec::new();
-        for stage in &self.pipeline.stages {
-            let mut rows = Vec::new();
-            for entry in self.verified.history(&stage.name, &component.name, HISTORY).await? {
-                if !releases.contains_key(&entry.release) {
-                    releases.insert(entry.release.clone(), self.releases.find(&entry.release).await?);
-                }
-                let rejected = releases.get(&entry.release).and_then(Option::as_ref).is_some_and(|stored| {
-                    let brought = stored.release.components.get(&component.name);
-                    stored.rejected.is_some() && brought.is_some_and(|brought| brought.source.is_new())
-                });
-                rows.push(History { entry, rejected });
-            }
-            histories.push(rows);
-        }
-        Ok(histories)
-    }
-
     /// What all services of the component run in the first stage.
     async fn baseline(
         &self,
@@ -100,8 +80,7 @@ impl ClaimRelease<'_> {
     ) -> Result<Baseline, ClaimReleaseError> {
         let mut digest = self.running_digest(id, component).await?;
         // What runs there may be what another stage was rolled back from.
-        let refused = |row: &History| row.entry.digest == digest && (row.entry.rolled_back || row.rejected);
-        if histories.iter().flatten().any(refused) {
+        if withdrawn(histories).contains_key(&digest) {
             digest = self.first_seen(component).await?;
         }
         let scope = self.scope(id)?;

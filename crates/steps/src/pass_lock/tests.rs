@@ -9,6 +9,7 @@ use gantry_domain::release::Undoing;
 use gantry_domain::{End, ErrorName};
 use jiff::Timestamp;
 
+use super::PassLock;
 use crate::StepError as _;
 use crate::acquire_lock::{AcquireLock, AcquireLockError, AcquireLockInput};
 use crate::ports::store::{Fenced, Locks, NewNotice, Releases, StoredLock, StoredWaiter, Taken};
@@ -248,9 +249,8 @@ async fn t08_a_lost_answer_of_every_write_is_made_good_by_doing_it_again() {
         if call == "pass" {
             world.acquire("two").await;
             let World { store, tokens, clock, .. } = &world;
-            let lost = crate::pass_lock::PassLock { locks: store, releases: store, tokens, clock }
-                .pass_on(&world.stage, &execution("one"))
-                .await;
+            let seen = store.read(&world.stage).await.unwrap().unwrap().lock;
+            let lost = PassLock { locks: store, releases: store, tokens, clock }.pass_on(&seen).await;
             assert!(lost.is_err());
             // The new owner's state was not told; its lock's row says so to the sweeper.
             let stored = store.read(&world.stage).await.unwrap().unwrap();
@@ -386,6 +386,10 @@ impl Locks for Restless<'_> {
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError> {
         self.0.keep(stage, owner, reason).await
     }
+    async fn turn_back(&self, _: &StageName, _: &ExecutionArn, _: &ReleaseId) -> Result<Fenced, PortError> {
+        Ok(Fenced::Lost)
+    }
+
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
         self.0.wait(waiter, token, notice).await
     }
@@ -395,15 +399,10 @@ impl Locks for Restless<'_> {
     async fn leave(&self, waiter: &Waiter) -> Result<(), PortError> {
         self.0.leave(waiter).await
     }
-    async fn free(&self, _: &StageName, _: &ExecutionArn) -> Result<Fenced, PortError> {
+    async fn free(&self, _: &Lock) -> Result<Fenced, PortError> {
         Ok(Fenced::Lost)
     }
-    async fn pass(
-        &self,
-        _: Option<&ExecutionArn>,
-        _: &StoredWaiter,
-        _: Timestamp,
-    ) -> Result<Fenced, PortError> {
+    async fn pass(&self, _: Option<&Lock>, _: &StoredWaiter, _: Timestamp) -> Result<Fenced, PortError> {
         Ok(Fenced::Lost)
     }
 }
@@ -413,8 +412,55 @@ async fn t08_a_lock_that_could_not_be_passed_on_is_not_called_released() {
     let world = World::new();
     world.acquire("one").await;
     let World { store, tokens, clock, .. } = &world;
-    let pass = crate::pass_lock::PassLock { locks: &Restless(store), releases: store, tokens, clock };
-    let error = pass.pass_on(&world.stage, &execution("one")).await.unwrap_err();
+    let pass = PassLock { locks: &Restless(store), releases: store, tokens, clock };
+    let seen = store.read(&world.stage).await.unwrap().unwrap().lock;
+    let error = pass.pass_on(&seen).await.unwrap_err();
     assert!(error.name().is_retryable(), "the state tries again: {error}");
     assert_eq!(world.owner().await, Some(execution("one")));
+}
+
+#[tokio::test]
+async fn t08_a_lock_in_which_a_rollout_has_just_noted_itself_is_not_passed_on() {
+    let world = World::new();
+    world.acquire("one").await;
+    let World { store, tokens, clock, .. } = &world;
+    let seen = store.read(&world.stage).await.unwrap().unwrap().lock;
+    let (owner, plan) = (execution("one"), given::plan_hash('1'));
+    let noted =
+        store.record_rollout(&world.stage, &owner, &execution("rollout"), &plan, PlanKind::Release).await;
+    assert_eq!(noted.unwrap(), Fenced::Written);
+    let error = PassLock { locks: store, releases: store, tokens, clock }.pass_on(&seen).await.unwrap_err();
+    assert!(error.name().is_retryable(), "whoever looked looks again: {error}");
+    assert_eq!(store.free(&seen).await.unwrap(), Fenced::Lost);
+    assert_eq!(world.owner().await, Some(owner));
+    let now = store.read(&world.stage).await.unwrap().unwrap().lock;
+    assert!(PassLock { locks: store, releases: store, tokens, clock }.pass_on(&now).await.unwrap());
+}
+
+#[tokio::test]
+async fn t21_only_a_rollback_that_a_person_asked_for_makes_the_owner_turn_back() {
+    let wanted = async |world: &World| world.store.read(&world.stage).await.unwrap().unwrap().turn_back;
+    let world = World::new();
+    world.acquire("one").await;
+    let usual = given::release(&given::exchange(), 'b', "2026-11-21T12:01:00Z");
+    let mut back = given::release(&given::exchange(), 'c', "2026-11-21T12:02:00Z");
+    back.undoes = Some(Undoing { stage: world.stage.clone(), components: Vec::new(), to: None });
+    let comes = async |release: &gantry_domain::release::Release| {
+        world.store.given_release(release);
+        let World { store, tokens, clock, .. } = &world;
+        let input = AcquireLockInput {
+            execution: release.execution.clone(),
+            release: release.id.clone(),
+            stage: world.stage.clone(),
+            token: token(release.id.as_str()),
+        };
+        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await.unwrap();
+    };
+    comes(&usual).await;
+    assert_eq!(wanted(&world).await, None);
+    comes(&back).await;
+    assert_eq!(wanted(&world).await, Some(back.id.clone()));
+    // The wish was the owner's to heed: whoever has the lock next begins without it.
+    assert!(world.release("one").await);
+    assert_eq!((world.owner().await, wanted(&world).await), (Some(back.execution), None));
 }

@@ -167,12 +167,17 @@ impl PlanRollback<'_> {
             let waits_for = Some(task.to_string());
             return Ok(PlanRollbackOutput { waits_for, failed_plan, ..PlanRollbackOutput::default() });
         }
-        let changed = self.changed(&input, &release, failed.as_ref().map(|(_, plan)| plan))?;
-        let targets = self.targets(stage, &release, &changed).await?;
+        let undone = failed.as_ref().map(|(_, plan)| plan);
+        let begun = self.begun(&input, &release, undone)?;
         let scope = StageScope::observing(stage, &release.id);
-        let definitions = self.definitions(&scope, &targets).await?;
         let services = observe_pipeline(self.observe, &scope, self.pipeline).await?;
         let observed = ObservedStage { at: self.clock.now(), under_lock: true, services };
+        let changed = match undone {
+            Some(failed) => plan::reached(failed, &observed, begun),
+            None => begun,
+        };
+        let targets = self.targets(stage, &release, &changed).await?;
+        let definitions = self.definitions(&scope, &targets).await?;
         let wanted = Rollback {
             pipeline: self.pipeline,
             stage,
@@ -238,8 +243,8 @@ impl PlanRollback<'_> {
         Ok(None)
     }
 
-    /// What is to be undone, in the order it was deployed.
-    fn changed(
+    /// What may have to be undone, in the order it was deployed.
+    fn begun(
         &self,
         input: &PlanRollbackInput,
         release: &Release,

@@ -306,10 +306,37 @@ async fn a_wish_for_another_stage_undoes_nothing_here() {
     let clock = road::clock();
     let mut road = Road::new(&clock).await;
     let wave = road.planned(road::is_wave).await;
+    road.start_deployments().run(road.wave_input(&wave)).await.unwrap();
     backend_verified(&road, 'c', ['1', '2', '3', '4'], 1).await;
     wish(&mut road, "production", Some('c')).await;
     // The failed plan's first wave alone, and to its newest row: the wish is not about this stage.
     backend_verified(&road, 'd', ['5', '6', '7', '8'], 2).await;
     let output = plans(&road, &wave.0, failed_at(u32::try_from(wave.1).unwrap())).await.unwrap();
     assert_eq!(digests(&road, &output).await, [digest('5')]);
+}
+
+#[tokio::test]
+async fn t08_services_that_a_rollout_never_came_to_are_left_as_they_are() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    // Nobody verified what runs there; the release would have replaced it.
+    let wave = road.planned(road::is_wave).await;
+    backend_verified(&road, 'c', ['c', 'c', 'c', 'c'], 1).await;
+    road.start_deployments().run(road.wave_input(&wave)).await.unwrap();
+    let output = plans_of(&road, None, None).await.unwrap();
+    let plan = road.plan_of(&hash_of(&output)).await;
+    let services: Vec<&str> = plan.terms.services.iter().map(|planned| planned.service.as_str()).collect();
+    assert_eq!(services, ["web"], "and not the other three of the backend");
+}
+
+#[tokio::test]
+async fn t21_what_puts_a_stage_back_does_not_turn_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    road.start_deployments().run(road.wave_input(&wave)).await.unwrap();
+    road.is_to_turn_back().await;
+    let output = plans_of(&road, None, None).await.unwrap();
+    let back = road.start_deployments().run(road.wave_input(&(hash_of(&output), 0))).await.unwrap();
+    assert_eq!(back.services[0].task_definition, given::task_definition("web", 1));
 }

@@ -242,3 +242,62 @@ async fn t13_a_release_is_deployed_over_earlier_ones_itself_and_what_was_rolled_
     passed(&road, 'c', "2026-11-21T11:59:30Z", true).await;
     road.plan(road.plan_input()).await.unwrap();
 }
+
+/// The backend is the only thing that the release brings; client and engine come from the release with that digit.
+fn carries(release: &mut gantry_domain::release::Release, digit: char) {
+    for (name, component) in &mut release.components {
+        if name.as_str() != "backend" {
+            component.digest = given::digest(digit);
+            component.commit = Some(given::commit(digit));
+        }
+    }
+}
+
+#[tokio::test]
+async fn t19_what_was_put_back_after_the_claim_is_not_brought_again_by_who_carries_it() {
+    for under_lock in [false, true] {
+        let clock = road::clock();
+        let mut road = Road::new(&clock).await;
+        carries(&mut road.release, 'c');
+        road.store.given_release(&road.release);
+        let input = PlanStageInput { under_lock, ..road.plan_input() };
+        road.plan(input.clone()).await.unwrap();
+        passed(&road, 'c', "2026-11-21T11:58:00Z", true).await;
+        let error = road.plan(input).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::Withdrawn);
+        let words = error.to_string();
+        assert!(words.starts_with("client is not of this commit"), "{words}");
+        assert!(words.contains("rolled back in preproduction with exchange-cccccccccccc-1"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_brings_its_own_image_again_even_if_it_was_put_back_before() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    passed(&road, 'b', "2026-11-21T11:58:00Z", true).await;
+    road.plan(road.plan_input()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_people_refused_after_the_claim_is_not_brought_by_who_carries_it() {
+    let clock = road::clock();
+    let mut road = Road::new(&clock).await;
+    carries(&mut road.release, 'c');
+    road.store.given_release(&road.release);
+    passed(&road, 'c', "2026-11-21T11:58:00Z", false).await;
+    road.plan(road.plan_input()).await.unwrap();
+    road.store.given_rejected(&given::release_id("exchange-cccccccccccc-1"), "production");
+    let error = road.plan(road.plan_input()).await.unwrap_err();
+    assert!(error.to_string().contains("refused after it had passed preproduction"), "{error}");
+}
+
+#[tokio::test]
+async fn t21_a_release_does_not_begin_where_a_person_wants_the_stage_put_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.is_to_turn_back().await;
+    let error = road.plan(road.plan_input()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::LockLost);
+    assert!(error.to_string().contains("does not begin there"), "{error}");
+}

@@ -120,7 +120,8 @@ async fn a_hold_keeps_the_same_commit_in_line_and_lets_a_newer_one_in() {
     let input = put_back(&road).await;
     step(&road).run(input).await.unwrap();
     let stage = road.name();
-    road.store.free(&stage, &road.release.execution).await.unwrap();
+    let lock = road.store.read(&stage).await.unwrap().unwrap().lock;
+    road.store.free(&lock).await.unwrap();
     let tokens = FakeTokens::default();
     let comes = async |release: &gantry_domain::release::Release, name: &str| {
         road.store.given_release(release);
@@ -318,4 +319,21 @@ async fn a_lock_that_is_freed_under_a_hold_passes_over_who_must_wait_and_ends_th
     assert!(road.store.hold(&stage).await.unwrap().is_none(), "a newer commit ends it");
     let queue = road.store.waiters(&stage).await.unwrap();
     assert_eq!(queue.iter().map(|stored| &stored.waiter.execution).collect::<Vec<_>>(), [&again.execution]);
+}
+
+#[tokio::test]
+async fn t19_rows_of_other_services_and_releases_do_not_stand_for_what_failed() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let input = put_back(&road).await;
+    let sidekiq = VerifiedEntry { service: "sidekiq".parse().unwrap(), ..row(&road, 'b', 'b', 2) };
+    let rows = [row(&road, 'c', 'a', 1), sidekiq];
+    let notice =
+        Notice::StageVerified { stage: road.name(), deployed: vec![], unchanged: vec![], passed: vec![] };
+    road.store.record(&road.release.id, &rows, &NewNotice::new(clock.now(), notice)).await.unwrap();
+    step(&road).run(input).await.unwrap();
+    let rows = road.store.history(&road.name(), &component("backend"), 10).await.unwrap();
+    let failed: Vec<_> = rows.iter().filter(|row| row.rolled_back).collect();
+    assert_eq!(failed.len(), 1, "{rows:?}");
+    assert_eq!((failed[0].service.as_str(), &failed[0].digest), ("web", &digest('b')));
 }

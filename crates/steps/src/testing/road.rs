@@ -60,8 +60,15 @@ impl<'a> Road<'a> {
 
     /// The lock passes to another execution.
     pub(crate) async fn lose_the_lock(&self) {
-        self.store.free(&self.name(), &self.release.execution).await.unwrap();
+        let lock = self.store.read(&self.name()).await.unwrap().unwrap().lock;
+        self.store.free(&lock).await.unwrap();
         self.lock(&given::execution("somebody-else")).await;
+    }
+
+    /// A person wants the stage put back.
+    pub(crate) async fn is_to_turn_back(&self) {
+        let by = given::release_id("exchange-rollback-0123456789ab");
+        self.store.turn_back(&self.name(), &self.release.execution, &by).await.unwrap();
     }
 
     pub(crate) fn name(&self) -> StageName {
@@ -165,6 +172,7 @@ impl<'a> Road<'a> {
             stage: self.name(),
             plan_hash: plan_hash.clone(),
             step: *step,
+            attempt: 0,
         }
     }
 }

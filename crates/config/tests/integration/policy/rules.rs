@@ -147,6 +147,7 @@ fn t07_few_functions_may_read_the_tables_that_hold_tokens() {
         readers("locks"),
         [
             "acquire-lock",
+            "claim-release",
             "plan-rollback",
             "plan-stage",
             "record-end",

@@ -66,6 +66,12 @@ impl Case {
         Some(u32::try_from(index).unwrap())
     }
 
+    fn reached(&self) -> Vec<String> {
+        let begun = begun_waves(&self.failed.terms, None);
+        let waves = reached(&self.failed, &self.now, begun).into_iter();
+        waves.flat_map(|wave| wave.services).map(|service| service.to_string()).collect()
+    }
+
     fn back(&self, failed_step: Option<u32>) -> Result<Plan, PlanError> {
         self.back_to(failed_step, &targets(&self.before), &definitions(&self.before))
     }
@@ -105,6 +111,26 @@ fn a_rollout_that_nobody_heard_of_again_is_undone_as_far_as_it_may_have_come() {
     let plan = case.back(None).unwrap();
     assert_eq!(labels(&plan), ["backend: web"], "services that run their target stay");
     assert_eq!(plan.terms.services.len(), 6);
+}
+
+#[test]
+fn what_a_plan_never_came_to_is_not_its_to_replace() {
+    let mut case = Case::new(&["web"]);
+    assert_eq!(case.reached(), ["web"]);
+    // The same task definition deployed once more: by whom, nobody can tell.
+    let sidekiq = ServiceName::new("sidekiq").unwrap();
+    let mut again = deployment(&sidekiq, DeploymentStatus::Successful);
+    again.arn = format!("{}-again", again.arn).parse().unwrap();
+    service(&mut case.now, "sidekiq").deployments.insert(0, again);
+    assert_eq!(case.reached(), ["web", "sidekiq"]);
+    // Written a moment ago: ECS does not list the deployment yet.
+    let clockwork = service(&mut case.now, "clockwork");
+    clockwork.service.task_definition =
+        Some("arn:aws:ecs:us-west-2:111122223333:task-definition/clockwork:13".parse().unwrap());
+    assert_eq!(case.reached(), ["web", "sidekiq", "clockwork"]);
+    // What is not seen at all is not left out in silence.
+    case.now.services.retain(|seen| seen.service.name.as_str() != "kafka-consumer");
+    assert_eq!(case.reached(), ["web", "sidekiq", "clockwork", "kafka-consumer"]);
 }
 
 #[test]

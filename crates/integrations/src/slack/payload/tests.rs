@@ -66,6 +66,9 @@ fn a_click_is_read_with_everything_that_says_who_and_where() {
         read(&reject).unwrap().act,
         Act::AskToReject { approval: "0123".into(), trigger: "1.2.3".into() }
     );
+    let mut resume = click();
+    resume["actions"][0]["action_id"] = json!("resume");
+    assert_eq!(read(&resume).unwrap().act, Act::Resume { hold: "0123".into() });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{FUNCTION_ROLE, ToSign, World};
 use crate::aws::AwsError;
@@ -117,4 +117,13 @@ async fn a_script_may_refuse_a_call_or_lose_its_answer_after_the_effect() {
     let call = world.journal.wait_for(|call| call.operation == "Shout").await;
     assert!(call.outcome.is_ok(), "the call itself ran");
     assert_eq!(world.call(&world.root(), "Whisper", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn t37_an_answer_that_opens_something_is_for_its_caller_and_not_for_the_journal() {
+    let world = World::start().await;
+    let (status, answer) = world.call(&world.root(), "Whisper", &json!({})).await;
+    assert_eq!((status, answer), (200, json!({ "to": "root" })));
+    let calls = world.journal.calls();
+    assert_eq!((calls.len(), &calls[0].outcome), (1, &Ok(Value::Null)));
 }

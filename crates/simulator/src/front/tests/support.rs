@@ -17,7 +17,7 @@ use url::form_urlencoded;
 
 use crate::aws::{AuthCheck, AwsError, JsonService};
 use crate::clock::WorldClock;
-use crate::front::{Credentials, Front, Identities, MiniStackAuthorizer};
+use crate::front::{Caller, Credentials, Front, Identities, MiniStackAuthorizer};
 use crate::journal::Journal;
 use gantry_domain::Scale;
 
@@ -48,6 +48,14 @@ impl JsonService for Echo {
             "Fail" => Err(AwsError::client("EchoException", "no echo")),
             _ => Ok(json!({ "operation": operation, "input": input })),
         }
+    }
+
+    fn call_as(&self, caller: &Caller, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        if operation == "Whisper" { Ok(json!({ "to": caller.role() })) } else { self.call(operation, input) }
+    }
+
+    fn answers_secret(&self, operation: &str) -> bool {
+        operation == "Whisper"
     }
 }
 

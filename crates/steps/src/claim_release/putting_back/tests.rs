@@ -23,6 +23,7 @@ async fn claim(
         releases: store,
         candidates: store,
         verified: store,
+        locks: store,
         executions,
         registry: &registry,
         stage: &stage,
@@ -40,6 +41,7 @@ async fn claim(
 
 async fn dead(world: &LeftBehind) -> Release {
     let release = world.claimed('a').await;
+    world.locked(&release).await;
     world.executions.end(&release.execution, ExecutionState::Aborted);
     release
 }
@@ -84,6 +86,7 @@ async fn t09_nothing_is_taken_from_an_execution_that_may_live() {
             ..LeftBehind::new()
         };
         let release = world.claimed('a').await;
+        world.locked(&release).await;
         world.executions.end(&release.execution, state);
         let error = claim(&world, "later", &release).await.unwrap_err();
         assert!(matches!(error, ClaimReleaseError::GoesOn { .. }), "{state:?} {error}");
@@ -96,7 +99,8 @@ async fn t09_nothing_is_taken_from_an_execution_that_may_live() {
 async fn a_release_that_has_ended_or_never_was_is_not_put_back() {
     let world = LeftBehind::new();
     let never = given::release(&world.pipeline, 'c', "2026-11-21T12:00:00Z");
-    let ended = dead(&world).await;
+    let ended = world.claimed('a').await;
+    world.executions.end(&ended.execution, ExecutionState::Aborted);
     world.sweep().await;
     assert_eq!(world.end_of(&ended).await, Some(End::FailedClean));
     for release in [never, ended] {
@@ -104,4 +108,18 @@ async fn a_release_that_has_ended_or_never_was_is_not_put_back() {
         assert_eq!(error.name(), ErrorName::InvalidInput);
         assert!(error.to_string().contains("is not under way"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_release_is_put_back_where_it_was_at_work_and_nowhere_else() {
+    let world = LeftBehind::new();
+    let release = world.claimed('a').await;
+    world.executions.end(&release.execution, ExecutionState::Aborted);
+    let other = world.claimed('b').await;
+    world.locked(&other).await;
+    let error = claim(&world, "later", &release).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::InvalidInput);
+    assert!(error.to_string().contains("was not changing production"), "{error}");
+    let running = world.store.running().await.unwrap();
+    assert!(running.iter().all(|running| running.execution != execution("later")), "nothing is taken over");
 }

@@ -16,6 +16,8 @@ pub struct StoredLock {
     pub lock: Lock,
     /// The owner's state that has not been told yet that the lock is its own.
     pub unanswered: Option<TaskToken>,
+    /// The rollback that a person asked for and that waits for the owner to turn back.
+    pub turn_back: Option<ReleaseId>,
 }
 
 /// Somebody waiting, as it is kept.
@@ -96,6 +98,15 @@ pub trait Locks: Send + Sync {
     /// Keeps the lock on purpose, for a person to look at the stage. The first reason stays.
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError>;
 
+    /// Asks the owner to turn back before its next step: a person wants the stage put back. The first who asks is named.
+    /// `Lost` unless `owner` has the lock.
+    async fn turn_back(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        by: &ReleaseId,
+    ) -> Result<Fenced, PortError>;
+
     /// Puts somebody in the queue with the notice that tells of it, or renews the token of somebody who is in it.
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError>;
 
@@ -105,18 +116,13 @@ pub trait Locks: Send + Sync {
     /// Takes somebody out of the queue.
     async fn leave(&self, waiter: &Waiter) -> Result<(), PortError>;
 
-    /// Frees the lock that `owner` has.
-    async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
+    /// Frees a lock. `Lost` unless it is as it was seen: its owner's, not kept, and with the same rollout noted.
+    async fn free(&self, seen: &Lock) -> Result<Fenced, PortError>;
 
     /// Frees a lock that is kept: a person has looked at the stage. `Lost` unless `owner` has it and it is kept.
     async fn free_kept(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError>;
 
-    /// Passes the lock on in one transaction: from `owner` (`None`: it was free) to somebody in the queue, who leaves
-    /// it and is to be answered. `Lost` when the lock or the queue changed meanwhile.
-    async fn pass(
-        &self,
-        owner: Option<&ExecutionArn>,
-        to: &StoredWaiter,
-        at: Timestamp,
-    ) -> Result<Fenced, PortError>;
+    /// Passes the lock on in one transaction: from its owner (`None`: it was free) to somebody in the queue, who leaves
+    /// it and is to be answered. `Lost` when the queue changed, or the lock is not as it was seen (see [`Self::free`]).
+    async fn pass(&self, seen: Option<&Lock>, to: &StoredWaiter, at: Timestamp) -> Result<Fenced, PortError>;
 }

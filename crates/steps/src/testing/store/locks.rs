@@ -42,7 +42,8 @@ impl Locks for MemoryStore {
         {
             let mut state = self.state();
             let held = state.locks.entry(lock.stage.clone());
-            let stored = held.or_insert_with(|| StoredLock { lock: lock.clone(), unanswered: None });
+            let stored =
+                held.or_insert_with(|| StoredLock { lock: lock.clone(), unanswered: None, turn_back: None });
             if stored.lock.owner != lock.owner {
                 return Ok(Taken::Held(stored.lock.clone()));
             }
@@ -134,6 +135,19 @@ impl Locks for MemoryStore {
         self.fenced("keep", stage, owner, note).await
     }
 
+    async fn turn_back(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        by: &ReleaseId,
+    ) -> Result<Fenced, PortError> {
+        let note = |stored: &mut StoredLock| {
+            stored.turn_back.get_or_insert_with(|| by.clone());
+            true
+        };
+        self.fenced("turn_back", stage, owner, note).await
+    }
+
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
         self.faults.before("wait").await?;
         {
@@ -164,13 +178,13 @@ impl Locks for MemoryStore {
         Ok(())
     }
 
-    async fn free(&self, stage: &StageName, owner: &ExecutionArn) -> Result<Fenced, PortError> {
+    async fn free(&self, seen: &Lock) -> Result<Fenced, PortError> {
         self.faults.before("free").await?;
         let fenced = {
             let mut state = self.state();
-            let held = state.locks.get(stage).map(|stored| &stored.lock);
-            if held.is_some_and(|lock| lock.owner == *owner && lock.kept.is_none()) {
-                state.locks.remove(stage);
+            let held = state.locks.get(&seen.stage).map(|stored| &stored.lock);
+            if held.is_some_and(|lock| is_as_seen(lock, seen)) {
+                state.locks.remove(&seen.stage);
                 Fenced::Written
             } else {
                 Fenced::Lost
@@ -191,19 +205,17 @@ impl Locks for MemoryStore {
         Ok(Fenced::Lost)
     }
 
-    async fn pass(
-        &self,
-        owner: Option<&ExecutionArn>,
-        to: &StoredWaiter,
-        at: Timestamp,
-    ) -> Result<Fenced, PortError> {
+    async fn pass(&self, seen: Option<&Lock>, to: &StoredWaiter, at: Timestamp) -> Result<Fenced, PortError> {
         self.faults.before("pass").await?;
         {
             let mut state = self.state();
             let stage = &to.waiter.stage;
             let held = state.locks.get(stage).map(|stored| &stored.lock);
-            let expected =
-                held.map(|lock| &lock.owner) == owner && held.is_none_or(|lock| lock.kept.is_none());
+            let expected = match (held, seen) {
+                (None, None) => true,
+                (Some(held), Some(seen)) => is_as_seen(held, seen),
+                (Some(_), None) | (None, Some(_)) => false,
+            };
             let queue = state.waiters.entry(stage.clone()).or_default();
             let waits = |stored: &StoredWaiter| {
                 stored.waiter == to.waiter && stored.token.expose() == to.token.expose()
@@ -222,9 +234,16 @@ impl Locks for MemoryStore {
                 acquired_at: at,
                 kept: None,
             };
-            state.locks.insert(stage.clone(), StoredLock { lock, unanswered: Some(to.token.clone()) });
+            state.locks.insert(
+                stage.clone(),
+                StoredLock { lock, unanswered: Some(to.token.clone()), turn_back: None },
+            );
         }
         self.faults.after("pass")?;
         Ok(Fenced::Written)
     }
+}
+
+fn is_as_seen(lock: &Lock, seen: &Lock) -> bool {
+    lock.owner == seen.owner && lock.kept.is_none() && lock.rollout == seen.rollout
 }
