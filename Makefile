@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
+ARCH ?=
 
-.PHONY: help demo test test-client test-browser pictures lint docs build venv clean
+.PHONY: help demo test test-client test-browser test-deploy pictures bench lint docs package deploy build venv clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,15 @@ test-browser: venv build ## The page of the real demo, driven in headless Chromi
 
 pictures: venv build ## Takes the README's pictures of the page anew, into docs/pictures
 	@scripts/browser.sh tests/browser/pictures.mjs
+
+test-deploy: venv build ## `make deploy` with the real SAM CLI into the local AWS, and a release through what it put there
+	@scripts/test-deploy.sh $(ARGS)
+
+package: ## The functions' archives for Lambda (ARCH=x86_64 or ARCH=arm64 chooses)
+	@scripts/package.sh $(ARCH)
+
+deploy: package ## The stack into your account (ARGS="--config my/gantry.toml"; ARGS=--help tells all options)
+	@scripts/deploy.sh $(ARGS)
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh

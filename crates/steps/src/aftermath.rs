@@ -49,6 +49,11 @@ pub struct Aftermath<'a> {
     pub clock: &'a dyn Clock,
 }
 
+/// What the execution is called that puts back what a dead execution of the release had changed.
+pub(crate) fn put_back_name(release: &ReleaseId) -> String {
+    format!("{release}-put-back")
+}
+
 impl Aftermath<'_> {
     /// Everything that this execution left behind, given how it ended: its rollout is stopped, its questions are closed,
     /// its release ends with its one final notice, it leaves the queues, and its locks are passed on or kept. A release
@@ -171,7 +176,7 @@ impl Aftermath<'_> {
             return Ok(false);
         }
         let stage = &held.lock.stage;
-        let name = format!("{release}-put-back");
+        let name = put_back_name(release);
         let input = json!({ "rollback": { "stage": stage, "release": release } });
         let started = match self.start.start(&name, &input).await {
             Err(error @ PortError::Denied { .. }) => {
