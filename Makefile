@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test test-client lint build venv clean
+.PHONY: help demo test test-client bench lint build venv clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: venv build ## All tests; the stories run the real stack in the local world
 
 test-client: venv build ## A real registry client (skopeo, installed where that is allowed) pushes images, and that alone starts a release
 	@scripts/test-client.sh $(ARGS)
+
+bench: venv ## Figures of what ships, beside Python and Node, into target/bench/figures.md (release build; needs Node)
+	@scripts/bench.sh
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh

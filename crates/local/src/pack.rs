@@ -71,7 +71,7 @@ pub async fn pack_functions() -> Result<usize, PackError> {
         .map(|name| {
             let binary = places::binaries().join(&name);
             tokio::task::spawn_blocking(move || {
-                packed_binary(&binary, &places::kept())
+                packed_binary(&binary, &places::kept(&places::binaries()))
                     .map(drop)
                     .map_err(|source| PackError::Pack { binary, source })
             })

@@ -82,6 +82,8 @@ pub struct WorldOptions {
     pub replacements: Vec<(String, String)>,
     /// The pace Slack allows.
     pub post_rate: PostRate,
+    /// The functions' executables: function `plan-stage` is the file `plan-stage` in this folder.
+    pub functions: PathBuf,
 }
 
 impl Default for WorldOptions {
@@ -92,6 +94,7 @@ impl Default for WorldOptions {
             pipeline: places::root().join("examples/exchange/gantry.toml"),
             replacements: Vec::new(),
             post_rate: PostRate::GENEROUS,
+            functions: places::binaries(),
         }
     }
 }
@@ -132,7 +135,7 @@ impl World {
         exchange::seed(&simulation, &configuration).map_err(WorldError::Seed)?;
         tracing::debug!(elapsed = ?started.elapsed(), "the world is seeded");
 
-        let stack = deploy_stack(&configuration, &simulation, &client).await?;
+        let stack = deploy_stack(&configuration, &simulation, &client, options.functions).await?;
         tracing::debug!(elapsed = ?started.elapsed(), "the stack stands");
         for function in &stack.functions {
             simulation.identities.register_function(&function.arn, &function.role_arn);
@@ -220,6 +223,7 @@ async fn deploy_stack(
     configuration: &Configuration,
     simulation: &Simulation,
     client: &Client,
+    functions: PathBuf,
 ) -> Result<DeployedStack, WorldError> {
     let url = simulation.url();
     let scale = simulation.clock.scale();
@@ -245,8 +249,8 @@ async fn deploy_stack(
         gantry_config::render(configuration, &RenderOptions { parameters, ..RenderOptions::default() })?;
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
     let binaries = Binaries {
-        directory: places::binaries(),
-        kept: places::kept(),
+        kept: places::kept(&functions),
+        directory: functions,
         beside: BTreeMap::from([("gantry.json".to_owned(), compiled)]),
     };
     let artifacts = Artifacts { base: places::root().join("infra"), binaries };
