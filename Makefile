@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo test test-client bench lint build venv clean
+.PHONY: help demo test test-client bench lint docs build venv clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ bench: venv ## Figures of what ships, beside Python and Node, into target/bench/
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh
+
+docs: ## The API documentation of all crates, without a warning
+	@scripts/docs.sh
 
 build: ## The functions and the local world
 	@scripts/build.sh

@@ -28,6 +28,7 @@
 
 mod clock;
 mod configuration;
+mod dead_executions;
 mod diagnostic;
 mod events;
 mod http;
@@ -42,6 +43,7 @@ mod wiring;
 
 pub use clock::WorldClock;
 pub use configuration::ConfigurationError;
+pub use dead_executions::DeadExecutions;
 pub use diagnostic::SetupError;
 pub use events::{Read, Unreadable, ecr_push, execution_ended, grown_logs, tick};
 pub use http::{HttpAnswer, HttpRequest};

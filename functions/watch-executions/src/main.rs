@@ -2,37 +2,14 @@
 
 use std::process::ExitCode;
 
-use gantry_steps::aftermath::Aftermath;
+use gantry_lambda::DeadExecutions;
 use gantry_steps::watch_executions::WatchExecutions;
 
 fn main() -> ExitCode {
     gantry_lambda::event(
         "watch-executions",
-        async |wiring| {
-            let tables = (wiring.releases()?, wiring.approvals()?, wiring.locks()?);
-            Ok((
-                wiring.pipeline()?,
-                tables,
-                (wiring.executions(), wiring.start()?),
-                wiring.tokens(),
-                wiring.clock()?,
-            ))
-        },
+        async |wiring| DeadExecutions::wire(wiring),
         gantry_lambda::execution_ended,
-        async |(pipeline, (releases, approvals, locks), (executions, start), tokens, clock), input| {
-            let aftermath = Aftermath {
-                pipeline,
-                releases,
-                plans: releases,
-                approvals,
-                locks,
-                executions,
-                start,
-                stop: executions,
-                tokens,
-                clock,
-            };
-            WatchExecutions { aftermath }.run(input).await
-        },
+        async |dead, input| WatchExecutions { aftermath: dead.aftermath() }.run(input).await,
     )
 }

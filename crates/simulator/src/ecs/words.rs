@@ -1,7 +1,7 @@
 //! How AWS words what goes wrong, in one place: reasons of stopped tasks, of placements that fail, of deployments that
 //! end badly.
 //!
-//! Marked [own] where no answer of AWS was at hand; the rest follows its documents and what people have pasted from it.
+//! Marked (own) where no answer of AWS was at hand; the rest follows its documents and what people have pasted from it.
 
 use std::str::FromStr;
 
@@ -17,22 +17,22 @@ pub(crate) const CHECKS_FAILED: &str = "Task failed container health checks";
 /// Why a deployment with rollback was given up by its circuit breaker.
 pub(crate) const BREAKER_ROLLED_BACK: &str =
     "Service deployment rolled back because the circuit breaker threshold was exceeded.";
-/// The same without rollback. [own]
+/// The same without rollback. (own)
 pub(crate) const BREAKER_STOPPED: &str =
     "Service deployment stopped because the circuit breaker threshold was exceeded.";
 /// Nothing to go back to.
 pub(crate) const NO_CANDIDATE: &str = "No rollback candidate was found to run the rollback.";
-/// The rollback's own tasks failed. [own]
+/// The rollback's own tasks failed. (own)
 pub(crate) const ROLLBACK_FAILED: &str =
     "Service deployment rollback failed because the circuit breaker threshold was exceeded.";
-/// An alarm went off. [own]
+/// An alarm went off. (own)
 pub(crate) const ALARM_ROLLED_BACK: &str =
     "Service deployment rolled back because of an alarm in the ALARM state.";
-/// The same without rollback. [own]
+/// The same without rollback. (own)
 pub(crate) const ALARM_STOPPED: &str = "Service deployment stopped because of an alarm in the ALARM state.";
-/// Another deployment began. [own]
+/// Another deployment began. (own)
 pub(crate) const REPLACED: &str = "Service deployment was stopped because a newer one started.";
-/// Somebody called `StopServiceDeployment`. [own]
+/// Somebody called `StopServiceDeployment`. (own)
 pub(crate) const STOPPED_BY_HAND: &str = "Service deployment was stopped by StopServiceDeployment.";
 
 /// What there is too little of.

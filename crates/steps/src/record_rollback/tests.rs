@@ -320,3 +320,20 @@ async fn a_lock_that_is_freed_under_a_hold_passes_over_who_must_wait_and_ends_th
     let queue = road.store.waiters(&stage).await.unwrap();
     assert_eq!(queue.iter().map(|stored| &stored.waiter.execution).collect::<Vec<_>>(), [&again.execution]);
 }
+
+#[tokio::test]
+async fn t19_rows_of_other_services_and_releases_do_not_stand_for_what_failed() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let input = put_back(&road).await;
+    let sidekiq = VerifiedEntry { service: "sidekiq".parse().unwrap(), ..row(&road, 'b', 'b', 2) };
+    let rows = [row(&road, 'c', 'a', 1), sidekiq];
+    let notice =
+        Notice::StageVerified { stage: road.name(), deployed: vec![], unchanged: vec![], passed: vec![] };
+    road.store.record(&road.release.id, &rows, &NewNotice::new(clock.now(), notice)).await.unwrap();
+    step(&road).run(input).await.unwrap();
+    let rows = road.store.history(&road.name(), &component("backend"), 10).await.unwrap();
+    let failed: Vec<_> = rows.iter().filter(|row| row.rolled_back).collect();
+    assert_eq!(failed.len(), 1, "{rows:?}");
+    assert_eq!((failed[0].service.as_str(), &failed[0].digest), ("web", &digest('b')));
+}
