@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
+ARCH ?=
 
-.PHONY: help demo test test-client bench lint docs build venv clean
+.PHONY: help demo test test-client test-browser test-deploy pictures bench lint docs package deploy build venv clean
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: venv build ## A release on this machine: one URL to look at and click (ARGS=--approve or --reject clicks by itself)
 	@scripts/demo.sh $(ARGS)
@@ -19,6 +20,21 @@ test-client: venv build ## A real registry client (skopeo, installed where that 
 
 bench: venv ## Figures of what ships, beside Python and Node, into target/bench/figures.md (release build; needs Node)
 	@scripts/bench.sh
+
+test-browser: venv build ## The page of the real demo, driven in headless Chromium (needs Node 20)
+	@scripts/test-browser.sh $(ARGS)
+
+pictures: venv build ## Takes the README's pictures of the page anew, into docs/pictures
+	@scripts/browser.sh tests/browser/pictures.mjs
+
+test-deploy: venv build ## `make deploy` with the real SAM CLI into the local AWS, and a release through what it put there
+	@scripts/test-deploy.sh $(ARGS)
+
+package: ## The functions' archives for Lambda (ARCH=x86_64 or ARCH=arm64 chooses)
+	@scripts/package.sh $(ARCH)
+
+deploy: package ## The stack into your account (ARGS="--config my/gantry.toml"; ARGS=--help tells all options)
+	@scripts/deploy.sh $(ARGS)
 
 lint: ## Format, clippy, dependencies, template and state machines (this one needs Node)
 	@scripts/lint.sh

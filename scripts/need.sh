@@ -32,3 +32,29 @@ need_node() {
     command -v npm >/dev/null || fail "Node is missing: asl-validator needs Node 18 or newer with npm" \
         "(https://nodejs.org). Only 'make lint' needs it."
 }
+
+need_node_for_browser() {
+    local major
+    major=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/')
+    if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then
+        fail "Node 20 or newer with npm is missing: it drives the browser (https://nodejs.org)." \
+            "Only 'make test-browser' and 'make pictures' need it."
+    fi
+}
+
+# Prints the browser that shows the page. Debian's is installed where that may be done; elsewhere the command is named.
+find_chromium() {
+    local candidate
+    for candidate in "${CHROMIUM:-chromium}" chromium-browser google-chrome google-chrome-stable; do
+        command -v "$candidate" && return
+    done
+    local install="apt-get install --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        fail "Chromium is missing. Install it (Debian and Ubuntu: sudo $install)," \
+            "or name one: CHROMIUM=/path/to/chromium make …"
+    fi
+    echo "Installing Debian's chromium …" >&2
+    { apt-get update --quiet && DEBIAN_FRONTEND=noninteractive $install; } >&2 ||
+        fail "apt-get could not install chromium (see above). By hand: apt-get update && $install"
+    command -v chromium || fail "chromium was installed and is not there: is /usr/bin in PATH?"
+}

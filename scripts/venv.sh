@@ -13,6 +13,8 @@ python=$(find_python)
 echo "Installing requirements/$name.txt into $directory …"
 rm -rf "$directory"
 "$python" -m venv "$directory"
-"$directory/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$name.txt" ||
+# The file names every package with its version and hash, so pip has nothing to find out by itself.
+"$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    -r "requirements/$name.txt" ||
     fail "pip could not install requirements/$name.txt (see above). It needs to reach a Python package index once."
 echo "$wanted" >"$directory/gantry-stamp"

@@ -26,7 +26,7 @@ fn sample(field: &str) -> Value {
         "underLock" => json!(true),
         "approvedHash" | "progress" | "error" | "cause" => Value::Null,
         "token" => json!("token"),
-        "step" => json!(0),
+        "step" | "attempt" => json!(0),
         "taskArn" => json!("arn:aws:ecs:us-west-2:111122223333:task/cluster/0123"),
         "services" => json!([{"service": "web",
             "taskDefinition": "arn:aws:ecs:us-west-2:111122223333:task-definition/web:2"}]),

@@ -1,5 +1,6 @@
 //! The command line of `gantry-local`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -19,7 +20,11 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Packs the functions that were built, so that worlds start quicker. `make build` does it.
-    Pack,
+    Pack {
+        /// Puts the archives into this folder too, as `make package` does, for `make deploy`.
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
+    },
     /// Shows a release from a developer's push to production.
     Demo {
         /// Clicks Approve, and ends with 0 if the release succeeded.
@@ -48,8 +53,8 @@ enum Command {
 /// Does what was asked.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Pack => {
-            pack::pack_functions().await?;
+        Command::Pack { into } => {
+            pack::pack_functions(into.as_deref()).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Demo { approve, reject, broken, by_hand, factor } => {

@@ -1,9 +1,8 @@
 //! The demo: a developer pushes a commit to the Exchange, and its release is told as it happens.
 //!
-//! Without a decision given it waits for people to click on the page; with one it clicks by itself and ends with an exit
-//! code that says whether the release ended as asked.
+//! Without a decision given it is people's: they click on the page, push further images there, break and stop things, until
+//! Ctrl-C. With one it clicks by itself and ends with an exit code that says whether the release ended as asked.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::controls;
 use crate::deeds::{Change, PATIENCE};
 use crate::places;
 use crate::road::roads;
@@ -137,7 +137,43 @@ fn verdict(end: Option<&str>, wanted: Option<&str>, begun: Instant) -> ExitCode 
 
 /// Plays the story to its end, which it returns. Without a decision given it has none.
 async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<String> {
-    let labels = options.broken.map(|broken| crashing(world, broken)).unwrap_or_default();
+    if options.wanted_end().is_none() {
+        return leave_to_people(world, options, begun).await;
+    }
+    let sha = push_first(world, options).await?;
+    let Some(decision) = options.decision else {
+        return end_of(world, &sha).await;
+    };
+    let question = world.wait_for_question(&sha, APPROVE).await?;
+    println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
+    decide(world, decision, &question).await?;
+    end_of(world, &sha).await
+}
+
+/// A first release, and from there on whatever people do on the page. Fails only when the first cannot be begun.
+async fn leave_to_people(world: &World, options: DemoOptions, begun: Instant) -> Result<String> {
+    let asked = world.simulation.controls.take();
+    let first = async {
+        let sha = push_first(world, options).await?;
+        // It may never be asked about: people can stop it, or push the next one over it.
+        if world.wait_for_question(&sha, APPROVE).await.is_ok() {
+            println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
+            println!("    Approve or reject on {} and try what else is there;", world.page_url());
+            println!("    Ctrl-C ends the demo\n");
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        end = first => end,
+        () = controls::serve(world, asked) => bail!("nobody can ask for anything on the page any more"),
+    }
+}
+
+/// Dana pushes the first commit, and CI builds it. Returns its name.
+async fn push_first(world: &World, options: DemoOptions) -> Result<String> {
+    let stages = &world.pipeline().stages;
+    let crashing = options.broken.and_then(|broken| stages.get(broken.stage()));
+    let labels = crashing.map(controls::crashing_in).unwrap_or_default();
     let message = "Show the spread in the order book".to_owned();
     let change = Change { message, labels, ..Change::of(["backend"]) };
     let sha = world.push_commit(&change).await?;
@@ -153,16 +189,11 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Str
         pushed_at
     };
     figure_first_call(world, pushed_at).await?;
+    Ok(sha)
+}
 
-    if options.broken == Some(Broken::Preproduction) {
-        return end_of(world, &sha).await;
-    }
-    let question = world.wait_for_question(&sha, APPROVE).await?;
-    println!("\n    waiting for approval after {:.1} s\n", begun.elapsed().as_secs_f64());
-    let Some(decision) = options.decision else {
-        println!("    Approve or reject on {} (Ctrl-C ends the demo)\n", world.page_url());
-        return std::future::pending().await;
-    };
+/// The first approver decides.
+async fn decide(world: &World, decision: Decision, question: &Message) -> Result<()> {
     let approver = world
         .pipeline()
         .stages
@@ -172,14 +203,15 @@ async fn play(world: &World, options: DemoOptions, begun: Instant) -> Result<Str
         .next();
     let approver = approver.context("the pipeline has no approvers")?.as_str();
     match decision {
-        Decision::Approve => world.click(approver, &question, APPROVE).await?,
-        Decision::Reject => {
-            let answer = world.click(approver, &question, REJECT).await?;
-            world.submit(approver, REASON, "Not before the maintenance window").await?;
-            answer
+        Decision::Approve => {
+            world.click(approver, question, APPROVE).await?;
         }
-    };
-    end_of(world, &sha).await
+        Decision::Reject => {
+            world.click(approver, question, REJECT).await?;
+            world.submit(approver, REASON, "Not before the maintenance window").await?;
+        }
+    }
+    Ok(())
 }
 
 async fn end_of(world: &World, sha: &str) -> Result<String> {
@@ -190,18 +222,6 @@ async fn end_of(world: &World, sha: &str) -> Result<String> {
     };
     let _ = world.simulation.slack.wait_for_message_within(Duration::from_secs(10), is_last).await;
     Ok(road.end.unwrap_or_default())
-}
-
-/// Labels of an image whose services' tasks crash in that stage; its one-off tasks are fine.
-fn crashing(world: &World, broken: Broken) -> BTreeMap<String, String> {
-    let cluster = world.pipeline().stages.get(broken.stage()).map(|stage| stage.cluster.to_string());
-    let label = |name: &str, value: String| (format!("gantry.simulator.{name}"), value);
-    BTreeMap::from([
-        label("exit-code", "1".to_owned()),
-        label("run-task.exit-code", "0".to_owned()),
-        label("log", "KeyError: key not found: SPREAD_LIMIT".to_owned()),
-        label("only-in", cluster.unwrap_or_default()),
-    ])
 }
 
 /// Says how an image is pushed by hand, and waits until one is. Returns when it was pushed, in world time.

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod command;
+mod controls;
 pub mod deeds;
 pub mod demo;
 mod diagnosis;

@@ -4,12 +4,14 @@
 //! each build; what stands beside it in the archive differs from world to world and is appended.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
+use serde_json::{Value, json};
 use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
@@ -37,6 +39,15 @@ pub enum PackError {
         #[source]
         source: ZipError,
     },
+    /// One archive could not be put where it was wanted.
+    #[error("{} could not be written", .path.display())]
+    Write {
+        /// The archive.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The work was cut off.
     #[error("packing was not finished")]
     Task(#[source] tokio::task::JoinError),
@@ -61,27 +72,46 @@ pub(crate) fn archive(
     Ok(archive.finish()?.into_inner())
 }
 
-/// Packs the binaries of all functions of this checkout, so that no world has to. Returns how many there are.
-pub async fn pack_functions() -> Result<usize, PackError> {
+/// Packs the binaries of all functions of this checkout, so that no world has to. With a folder given, the archives are
+/// put there as `make package` puts them, for whoever deploys without this crate. Returns how many there are.
+pub async fn pack_functions(into: Option<&Path>) -> Result<usize, PackError> {
     let functions = places::root().join("functions");
     let listed =
         fs::read_dir(&functions).map_err(|source| PackError::List { directory: functions, source })?;
-    let names = listed.filter_map(Result::ok).map(|entry| entry.file_name());
+    let names: Vec<OsString> = listed.filter_map(Result::ok).map(|entry| entry.file_name()).collect();
     let work: Vec<_> = names
+        .iter()
         .map(|name| {
-            let binary = places::binaries().join(&name);
+            let binary = places::binaries().join(name);
+            let archive = into.map(|into| into.join(name).with_extension("zip"));
             tokio::task::spawn_blocking(move || {
-                packed_binary(&binary, &places::kept(&places::binaries()))
-                    .map(drop)
-                    .map_err(|source| PackError::Pack { binary, source })
+                let packed = packed_binary(&binary, &places::kept(&places::binaries()))
+                    .map_err(|source| PackError::Pack { binary, source })?;
+                archive.map_or(Ok(()), |archive| write(&archive, &packed))
             })
         })
         .collect();
-    let count = work.len();
     for packed in work {
         packed.await.map_err(PackError::Task)??;
     }
-    Ok(count)
+    if let Some(into) = into {
+        write(&into.join("package.json"), manifest(&names).to_string().as_bytes())?;
+    }
+    Ok(names.len())
+}
+
+/// What `make package` says of its archives, as far as who deploys them asks.
+fn manifest(names: &[OsString]) -> Value {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let functions: BTreeMap<_, _> = names.iter().map(|name| (name.to_string_lossy(), json!({}))).collect();
+    json!({ "architecture": architecture, "functions": functions })
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), PackError> {
+    let directory = path.parent().unwrap_or(path);
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(path, content))
+        .map_err(|source| PackError::Write { path: path.to_path_buf(), source })
 }
 
 /// An archive with nothing but the binary, from the directory `kept` if it is there.

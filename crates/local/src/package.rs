@@ -153,7 +153,7 @@ fn references(template: &Value, artifacts: &Artifacts) -> Vec<Reference> {
             continue;
         };
         let function = (property == "CodeUri")
-            .then(|| Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()))
+            .then(|| Path::new(path).file_stem().map(|name| name.to_string_lossy().into_owned()))
             .flatten();
         let file = match &function {
             Some(function) => artifacts.binaries.directory.join(function),

@@ -17,7 +17,7 @@ use gantry_simulator::github::{self, GitHubConfig, GitHubRepository};
 use gantry_simulator::journal::Journal;
 use gantry_simulator::monday::{self, MondayBoard, MondayConfig};
 use gantry_simulator::outbound::SendError;
-use gantry_simulator::page::{self, Sources};
+use gantry_simulator::page::{self, Controls, Sources};
 use gantry_simulator::services_http;
 use gantry_simulator::slack::{self, SlackConfig, SlackWorkspace};
 use tokio::net::TcpListener;
@@ -79,6 +79,8 @@ pub struct Simulation {
     pub monday: MondayBoard,
     /// What the page shows of releases and services.
     pub views: Arc<WorldViews>,
+    /// What people ask for with the page's buttons.
+    pub controls: Controls,
     url: String,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -107,12 +109,14 @@ impl Simulation {
         let github = GitHubRepository::new(people.github).map_err(SimulationError::People)?;
         let monday = MondayBoard::new(people.monday);
 
+        let controls = Controls::default();
         let views = WorldViews::new(Arc::clone(&ecs), pipeline, scale);
         let page = page::router(Sources {
             views: Arc::clone(&views) as _,
             slack: slack.clone(),
             github: github.clone(),
             monday: monday.clone(),
+            controls: controls.clone(),
             clock: scale,
         })
         .map_err(SimulationError::Random)?;
@@ -152,6 +156,7 @@ impl Simulation {
             github,
             monday,
             views,
+            controls,
             url,
             tasks,
         })

@@ -21,6 +21,9 @@ pub enum StackError {
     /// AWS refused.
     #[error("the stack could not be deployed")]
     Aws(#[from] ClientError),
+    /// There is none.
+    #[error("there is no stack {0}")]
+    Absent(String),
     /// A function stands there without code.
     #[error("function {0} was deployed without its code")]
     Hollow(String),
@@ -72,7 +75,15 @@ pub async fn deploy(deployment: Deployment<'_>, client: &Client) -> Result<Deplo
     let packaged = package(template, artifacts, &bucket, client).await?;
     client.put_object(&bucket, TEMPLATE, packaged.to_string().into_bytes()).await?;
     let template_url = format!("{}/{bucket}/{TEMPLATE}", client.endpoint());
-    let stack = client.deploy_stack(name, &template_url, parameters).await?;
+    client.deploy_stack(name, &template_url, parameters).await?;
+    let deployed = deployed(name, client).await?;
+    reserve_concurrency(template, &deployed.functions, client).await?;
+    Ok(deployed)
+}
+
+/// The stack of that name as it stands, whoever deployed it, if every function runs code.
+pub async fn deployed(name: &str, client: &Client) -> Result<DeployedStack, StackError> {
+    let stack = client.stack(name).await?.ok_or_else(|| StackError::Absent(name.to_owned()))?;
     let resources = client.stack_resources(name).await?;
     let mut functions = Vec::new();
     for resource in resources.iter().filter(|resource| resource.kind == "AWS::Lambda::Function") {
@@ -88,7 +99,6 @@ pub async fn deploy(deployment: Deployment<'_>, client: &Client) -> Result<Deplo
             role_arn: text("Role"),
         });
     }
-    reserve_concurrency(template, &functions, client).await?;
     let physical_ids =
         resources.into_iter().map(|resource| (resource.logical_id, resource.physical_id)).collect();
     Ok(DeployedStack { name: name.to_owned(), outputs: stack.outputs, functions, physical_ids })

@@ -94,17 +94,21 @@ fn deployment(service: &ServiceView, id: &str) -> Value {
 }
 
 fn task(task: &TaskView) -> Value {
+    let scaled_in = |reason: &String| reason.starts_with("Scaling activity");
+    let crashed =
+        task.status == "STOPPED" && task.stopped_reason.as_ref().is_some_and(|reason| !scaled_in(reason));
     json!({
         "id": task.id, "deployment": task.started_by, "version": task.revision.as_deref().map(short),
         "status": task.status, "health": if task.healthy { "HEALTHY" } else { "UNKNOWN" },
+        "crashed": crashed,
     })
 }
 
-/// A task apart from services; its family ends in the name of the step it was started for.
+/// A task apart from services: what it runs.
 fn one_off(task: &TaskView) -> Value {
     let family = task.task_definition.split(':').next().unwrap_or_default();
     json!({
-        "id": task.id, "label": family, "version": task.revision.as_deref().map(short), "status": task.status,
+        "id": task.id, "label": task.command.as_deref().unwrap_or(family), "version": task.revision.as_deref().map(short), "status": task.status,
         "exitCode": task.exit_code,
     })
 }

@@ -99,6 +99,21 @@ impl Default for WorldOptions {
     }
 }
 
+/// Everything that is there before Gantry: whoever deploys the stack on it makes it a world.
+pub struct Ground {
+    /// The simulator, with the Exchange in it.
+    pub simulation: Simulation,
+    /// Asks the local AWS.
+    pub client: Client,
+    /// What is to be deployed.
+    pub configuration: Configuration,
+    /// What differs in it from what its file says.
+    pub overrides: Overrides,
+    schedules: bool,
+    // Last, so that whoever still talks to it is gone before it ends.
+    ministack: MiniStack,
+}
+
 /// A world that stands.
 pub struct World {
     /// The simulator: clusters, registry, Slack, GitHub, and the journal of every call to ECS and ECR.
@@ -117,9 +132,9 @@ pub struct World {
     ministack: MiniStack,
 }
 
-impl World {
-    /// Starts everything and returns when the first commit could be pushed.
-    pub async fn start(options: WorldOptions) -> Result<Self, WorldError> {
+impl Ground {
+    /// Starts the local AWS and the simulator, and lets the Exchange live there.
+    pub async fn lay(options: WorldOptions) -> Result<Self, WorldError> {
         let started = Instant::now();
         let scale = Scale::new(Timestamp::now(), options.factor)?;
         let plain = configuration(&options, &Overrides::default())?;
@@ -131,12 +146,54 @@ impl World {
         let uploads = ministack.directory().join("registry");
         let simulation =
             Simulation::start(ministack.endpoint(), &uploads, scale, people, plain.pipeline.clone()).await?;
-        let configuration = configuration(&options, &overrides(&plain.pipeline, &simulation))?;
+        let overrides = overrides(&plain.pipeline, &simulation);
+        let configuration = configuration(&options, &overrides)?;
         exchange::seed(&simulation, &configuration).map_err(WorldError::Seed)?;
         tracing::debug!(elapsed = ?started.elapsed(), "the world is seeded");
+        Ok(Self { simulation, client, configuration, overrides, schedules: options.schedules, ministack })
+    }
 
-        let stack = deploy_stack(&configuration, &simulation, &client, options.functions).await?;
-        tracing::debug!(elapsed = ?started.elapsed(), "the stack stands");
+    /// What the template's parameters are in this world, where they are not their defaults.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        let url = self.simulation.url();
+        let scale = self.simulation.clock.scale();
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let parameters = [
+            ("Architecture", architecture.to_owned()),
+            ("SlackBaseUrl", format!("{url}/slack/api")),
+            ("SlackHooksUrl", format!("{url}/slack/response")),
+            ("GitHubBaseUrl", format!("{url}/github/api")),
+            ("EcsEndpoint", url.to_owned()),
+            ("EcrEndpoint", url.to_owned()),
+            ("StsEndpoint", url.to_owned()),
+            ("LogsEndpoint", url.to_owned()),
+            ("ClockOrigin", scale.origin().to_string()),
+            ("ClockFactor", scale.factor().to_string()),
+        ];
+        // The template has this one only where there is a board.
+        let monday = self
+            .configuration
+            .pipeline
+            .monday
+            .as_ref()
+            .map(|_| ("MondayBaseUrl", format!("{url}/monday/v2")));
+        parameters.into_iter().chain(monday).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+impl World {
+    /// Starts everything and returns when the first commit could be pushed.
+    pub async fn start(options: WorldOptions) -> Result<Self, WorldError> {
+        let functions = options.functions.clone();
+        let ground = Ground::lay(options).await?;
+        let stack = deploy_stack(&ground, functions).await?;
+        Self::stand_on(ground, stack).await
+    }
+
+    /// Lets the world begin with the stack that was deployed on its ground.
+    pub async fn stand_on(ground: Ground, stack: DeployedStack) -> Result<Self, WorldError> {
+        let started = Instant::now();
+        let Ground { simulation, client, configuration, schedules, ministack, .. } = ground;
         for function in &stack.functions {
             simulation.identities.register_function(&function.arn, &function.role_arn);
         }
@@ -145,13 +202,14 @@ impl World {
         let api_url = api_url(&stack, &client).await?;
         simulation.slack.set_interactions_url(format!("{api_url}/slack/interactions"));
         simulation.github.set_webhook_url(format!("{api_url}/github/webhook"));
+        let scale = simulation.clock.scale();
         let machines = [(RELEASE, "ReleaseMachineArn"), (ROLLOUT, "RolloutMachineArn")]
             .into_iter()
             .map(|(name, key)| Ok(Machine { name: name.to_owned(), arn: output(&stack, key)?.to_owned() }))
             .collect::<Result<_, WorldError>>()?;
         let executions = Executions::watch(machines, client.clone(), scale);
         simulation.views.watch_executions(executions.subscribe());
-        let schedules = schedules::take_over(&client, simulation.clock, options.schedules).await?;
+        let schedules = schedules::take_over(&client, simulation.clock, schedules).await?;
         ministack.wait_until_unpacked().await;
         tracing::debug!(elapsed = ?started.elapsed(), "the world stands");
         Ok(Self {
@@ -219,32 +277,9 @@ fn overrides(pipeline: &Pipeline, simulation: &Simulation) -> Overrides {
     }
 }
 
-async fn deploy_stack(
-    configuration: &Configuration,
-    simulation: &Simulation,
-    client: &Client,
-    functions: PathBuf,
-) -> Result<DeployedStack, WorldError> {
-    let url = simulation.url();
-    let scale = simulation.clock.scale();
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    let parameters = [
-        ("Architecture", architecture.to_owned()),
-        ("SlackBaseUrl", format!("{url}/slack/api")),
-        ("SlackHooksUrl", format!("{url}/slack/response")),
-        ("GitHubBaseUrl", format!("{url}/github/api")),
-        ("EcsEndpoint", url.to_owned()),
-        ("EcrEndpoint", url.to_owned()),
-        ("StsEndpoint", url.to_owned()),
-        ("LogsEndpoint", url.to_owned()),
-        ("ClockOrigin", scale.origin().to_string()),
-        ("ClockFactor", scale.factor().to_string()),
-    ];
-    // The template has this one only where there is a board.
-    let monday =
-        configuration.pipeline.monday.as_ref().map(|_| ("MondayBaseUrl", format!("{url}/monday/v2")));
-    let parameters = parameters.into_iter().chain(monday);
-    let parameters = parameters.map(|(name, value)| (name.to_owned(), value)).collect();
+async fn deploy_stack(ground: &Ground, functions: PathBuf) -> Result<DeployedStack, WorldError> {
+    let configuration = &ground.configuration;
+    let parameters = ground.parameters();
     let rendered =
         gantry_config::render(configuration, &RenderOptions { parameters, ..RenderOptions::default() })?;
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
@@ -260,7 +295,7 @@ async fn deploy_stack(
         parameters: &rendered.parameters,
         artifacts: &artifacts,
     };
-    Ok(deploy(deployment, client).await?)
+    Ok(deploy(deployment, &ground.client).await?)
 }
 
 /// What a person types in after the first deployment.

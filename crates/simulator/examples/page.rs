@@ -10,11 +10,11 @@ use axum::{Form, Json, Router, routing};
 use gantry_domain::Scale;
 use gantry_simulator::github::{Commit, GitHubConfig, GitHubRepository, Push, WorkflowRun};
 use gantry_simulator::monday::{MondayBoard, MondayConfig};
-use gantry_simulator::page::{self, Sources, Views};
+use gantry_simulator::page::{self, Asked, Controls, Sources, Views};
 use gantry_simulator::slack::{self, PostRate, SlackConfig, SlackWorkspace, User};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 const COMMIT: &str = "4f2a9c17d3b85e60a9148fd2c6b07e53a1d9f284";
 
@@ -47,7 +47,10 @@ async fn main() -> anyhow::Result<()> {
         budget: 5_000_000,
         clock,
     });
-    let page = page::router(Sources { views, slack: slack.clone(), github: github.clone(), monday, clock })?;
+    let controls = Controls::default();
+    tokio::spawn(refuse(controls.take()));
+    let sources = Sources { views, slack: slack.clone(), github: github.clone(), monday, controls, clock };
+    let page = page::router(sources)?;
     let answers = Router::new().route("/interactions", routing::post(interact)).with_state(gantry.clone());
     let server = tokio::spawn(
         axum::serve(listener, page.merge(slack::router(slack.clone())).merge(answers)).into_future(),
@@ -59,6 +62,13 @@ async fn main() -> anyhow::Result<()> {
     println!("{base}/page");
     server.await??;
     Ok(())
+}
+
+/// A frozen moment goes nowhere.
+async fn refuse(mut asked: mpsc::Receiver<Asked>) {
+    while let Some(asked) = asked.recv().await {
+        asked.answer(Err("this is one frozen moment".to_owned()));
+    }
 }
 
 fn workspace(clock: Scale) -> SlackConfig {

@@ -65,6 +65,11 @@ impl Faults {
         self.always = fault;
     }
 
+    /// Whether every call goes wrong.
+    pub(crate) fn are_always(&self) -> bool {
+        self.always.is_some()
+    }
+
     /// What becomes of a call.
     pub(crate) fn strike(&mut self, operation: &str) -> Option<Fault> {
         let planned = self.next.iter().position(|(of, _)| of == operation || of == "*");

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::StepError;
 use crate::pass_lock::PassLock;
-use crate::ports::store::{Fenced, Locks, NewNotice, Releases, Resumer, Taken};
+use crate::ports::store::{Fenced, Locks, NewNotice, Releases, Resumer, StoredLock, Taken};
 use crate::ports::{Clock, PortError, TaskToken, TaskTokens};
 use crate::resume::resume;
 
@@ -109,9 +109,18 @@ impl AcquireLock<'_> {
         self.locks.wait(&waiter, &token, &NewNotice::new(waiter.since, held)).await?;
         // The lock may have become free, or the hold over, before anybody could see us in the queue. Or it is ours already,
         // handed to an earlier run of this state: then the token that waits now is not the one that was answered.
-        let held = self.locks.read(&stage).await?;
-        if held.is_none_or(|held| held.lock.owner == input.execution) {
-            self.take(input).await?;
+        match self.locks.read(&stage).await? {
+            Some(held) if held.lock.owner != input.execution => self.turn_back(input, &held).await,
+            _ => Ok(self.take(input).await.map(drop)?),
+        }
+    }
+
+    /// A rollback that a person asked for does not wait until the release at work has gone all the way.
+    async fn turn_back(&self, input: &AcquireLockInput, held: &StoredLock) -> Result<(), AcquireLockError> {
+        let asks = self.releases.find(&input.release).await?;
+        if asks.is_some_and(|stored| stored.release.undoes.is_some()) && held.lock.kept.is_none() {
+            let asked = self.locks.turn_back(&input.stage, &held.lock.owner, &input.release).await?;
+            tracing::info!(stage = %input.stage, owner = %held.lock.release, ?asked, "the owner is to turn back");
         }
         Ok(())
     }

@@ -49,6 +49,11 @@ pub struct Aftermath<'a> {
     pub clock: &'a dyn Clock,
 }
 
+/// What the execution is called that puts back what a dead execution of the release had changed.
+pub(crate) fn put_back_name(release: &ReleaseId) -> String {
+    format!("{release}-put-back")
+}
+
 impl Aftermath<'_> {
     /// Everything that this execution left behind, given how it ended: its rollout is stopped, its questions are closed,
     /// its release ends with its one final notice, it leaves the queues, and its locks are passed on or kept. A release
@@ -130,7 +135,7 @@ impl Aftermath<'_> {
                 self.record_end().conclude(execution, release, None, words).await?;
                 Ok(())
             }
-            Some(stored) if self.is_put_back(release, &stored).await? => Ok(()),
+            Some(stored) if self.is_put_back(execution, release, &stored).await? => Ok(()),
             Some(stored) => self.end_in_the_middle(execution, release, &stored, how).await,
         }
     }
@@ -153,8 +158,17 @@ impl Aftermath<'_> {
     /// Starts the execution that puts back what the release had changed, and gives it its end. `false`: there is none, or
     /// it has died as well. A rollback is never rolled back: neither one that a person asked for, nor the release's own,
     /// nor that of the execution that took it over.
-    async fn is_put_back(&self, release: &ReleaseId, held: &StoredLock) -> Result<bool, PortError> {
+    async fn is_put_back(
+        &self,
+        execution: &ExecutionArn,
+        release: &ReleaseId,
+        held: &StoredLock,
+    ) -> Result<bool, PortError> {
         let stored = self.releases.find(release).await?;
+        if stored.as_ref().is_some_and(|stored| stored.execution != *execution) {
+            // Taken over since this look at it began: whoever did gives it its end.
+            return Ok(true);
+        }
         let brings = stored.is_some_and(|stored| {
             stored.release.undoes.is_none() && stored.execution == stored.release.execution
         });
@@ -162,7 +176,7 @@ impl Aftermath<'_> {
             return Ok(false);
         }
         let stage = &held.lock.stage;
-        let name = format!("{release}-put-back");
+        let name = put_back_name(release);
         let input = json!({ "rollback": { "stage": stage, "release": release } });
         let started = match self.start.start(&name, &input).await {
             Err(error @ PortError::Denied { .. }) => {

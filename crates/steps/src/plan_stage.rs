@@ -78,6 +78,14 @@ pub enum PlanStageError {
     /// The lock is somebody else's.
     #[error("the lock of {0} is not this execution's")]
     LockLost(StageName),
+    /// A person wants the stage put back, and not this release.
+    #[error("a person asked for {stage} to be put back ({by}): this release does not begin there")]
+    TurnsBack {
+        /// The stage.
+        stage: StageName,
+        /// The rollback, which waits in line.
+        by: ReleaseId,
+    },
     /// The release has no manifest.
     #[error("release {0} is not recorded")]
     NoRelease(ReleaseId),
@@ -129,7 +137,7 @@ impl StepError for PlanStageError {
     fn name(&self) -> ErrorName {
         match self {
             Self::Port(error) => error.name(),
-            Self::LockLost(_) => ErrorName::LockLost,
+            Self::LockLost(_) | Self::TurnsBack { .. } => ErrorName::LockLost,
             Self::Overtaken { .. } => ErrorName::ReleaseAlreadyClaimed,
             Self::Withdrawn { .. } => ErrorName::Withdrawn,
             Self::NoStage(_) => ErrorName::Misconfigured,
@@ -169,6 +177,9 @@ impl PlanStage<'_> {
         let stage = self.stage(&input.stage)?;
         if input.under_lock {
             let lock = self.locks.read(&stage.name).await?;
+            if let Some(by) = lock.as_ref().and_then(|stored| stored.turn_back.clone()) {
+                return Err(PlanStageError::TurnsBack { stage: stage.name.clone(), by });
+            }
             if !lock.is_some_and(|stored| stored.lock.is_writable_by(&input.execution)) {
                 return Err(PlanStageError::LockLost(stage.name.clone()));
             }

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::StepError;
+use crate::aftermath::put_back_name;
 use crate::pass_lock::PassLock;
-use crate::ports::store::{EndOutcome, Locks, NewNotice, Releases};
+use crate::ports::store::{EndOutcome, Locks, NewNotice, Releases, RunningRelease};
 use crate::ports::{Clock, PortError, TaskTokens};
 
 /// What the state gives.
@@ -109,7 +110,13 @@ impl StepError for RecordEndError {
 impl RecordEnd<'_> {
     /// Puts the end into words, records it unless one is on record, and settles the locks by what is on record.
     pub async fn run(&self, input: RecordEndInput) -> Result<RecordEndOutput, RecordEndError> {
-        let release = self.release_of(&input).await?;
+        let release = match self.release_of(&input).await? {
+            Whose::Its(release) => release,
+            Whose::LeftBehind(release) => {
+                tracing::warn!(%release, "an execution that was to put a stage back did not come to it");
+                return Ok(never_put_back(&input, &release));
+            }
+        };
         let words = record::in_words(&Facts {
             end: input.end,
             stage: input.stage.as_ref(),
@@ -190,16 +197,44 @@ impl RecordEnd<'_> {
     }
 
     /// The release this execution has, also when the answer of its claim was lost.
-    async fn release_of(&self, input: &RecordEndInput) -> Result<ReleaseId, RecordEndError> {
+    async fn release_of(&self, input: &RecordEndInput) -> Result<Whose, RecordEndError> {
         if let Some(release) = &input.release {
-            return Ok(release.clone());
+            return Ok(Whose::Its(release.clone()));
         }
-        let running = self.releases.running().await?;
-        match running.into_iter().find(|running| running.execution == input.execution) {
-            Some(running) => Ok(running.release),
-            None => refused(&input.execution, &input.execution_name),
+        for RunningRelease { release, execution } in self.releases.running().await? {
+            if execution == input.execution {
+                let stored = self.releases.find(&release).await?;
+                let first = stored.is_none_or(|stored| stored.release.execution == execution);
+                return Ok(if first { Whose::Its(release) } else { Whose::LeftBehind(release) });
+            }
+            if input.execution_name == put_back_name(&release) {
+                return Ok(Whose::LeftBehind(release));
+            }
         }
+        Ok(Whose::Its(refused(&input.execution, &input.execution_name)?))
     }
+}
+
+/// Whose end an execution that ends is.
+enum Whose {
+    /// That of its release, or of the execution itself if it never had one.
+    Its(ReleaseId),
+    /// None: it was to put back what another execution of that release left behind, and could not even claim it. The stage
+    /// is as it was left, so that is no clean end; it is given by who looks what the dead left, and keeps the lock.
+    LeftBehind(ReleaseId),
+}
+
+fn never_put_back(input: &RecordEndInput, release: &ReleaseId) -> RecordEndOutput {
+    let why = record::why(&Facts {
+        end: End::FailedDirty,
+        stage: None,
+        error: input.error.as_deref(),
+        cause: input.cause.as_deref(),
+        outcome: None,
+        rollback: None,
+        decision: None,
+    });
+    RecordEndOutput { end: End::FailedDirty, reason: format!("{release} was not put back: {why}") }
 }
 
 /// The log of an execution that never had a release is named after the execution.

@@ -14,7 +14,7 @@ use gantry_domain::verdict::deadline;
 use jiff::Timestamp;
 
 use crate::StepError;
-use crate::ports::store::{Fenced, Locks, Plans};
+use crate::ports::store::{Fenced, Locks, Plans, StoredLock};
 use crate::ports::{Clock, PortError};
 
 pub(crate) use derive::{Derivation, RELEASE};
@@ -81,13 +81,21 @@ pub enum RolloutError {
     /// The release has no manifest.
     #[error("release {0} is not recorded")]
     NoRelease(ReleaseId),
+    /// A person does not want the rest of it.
+    #[error("a person asked for {stage} to be put back ({by}): this release goes no further")]
+    TurnsBack {
+        /// The stage.
+        stage: StageName,
+        /// The rollback, which waits in line.
+        by: ReleaseId,
+    },
 }
 
 impl StepError for RolloutError {
     fn name(&self) -> ErrorName {
         match self {
             Self::Port(error) => error.name(),
-            Self::LockLost(_) => ErrorName::LockLost,
+            Self::LockLost(_) | Self::TurnsBack { .. } => ErrorName::LockLost,
             Self::NoPlan(_)
             | Self::OtherPlan(_)
             | Self::NoStep { .. }
@@ -138,21 +146,35 @@ pub(crate) struct Fence<'a> {
     pub(crate) owner: &'a ExecutionArn,
     /// The rollout that writes. One whose release has turned back meanwhile does not any more.
     pub(crate) rollout: &'a ExecutionArn,
+    /// Does a person's wish to have the stage put back end it here? What puts the stage back does not turn back, nor what
+    /// may have begun already and has to be noted.
+    pub(crate) may_turn_back: bool,
 }
 
 impl Fence<'_> {
     /// Notes the rollout in the lock's row, which fails unless the row names the owner and no rollout that came after.
     pub(crate) async fn enter(&self, plan: &PlanHash, kind: PlanKind) -> Result<(), RolloutError> {
+        self.goes_on(self.locks.read(self.stage).await?.as_ref())?;
         self.held(self.locks.record_rollout(self.stage, self.owner, self.rollout, plan, kind).await?)
     }
 
     /// Is the lock still the owner's, and this its rollout? Asked just before each write: ECS itself cannot be fenced (T9).
     pub(crate) async fn check(&self) -> Result<(), RolloutError> {
         let lock = self.locks.read(self.stage).await?;
+        self.goes_on(lock.as_ref())?;
         let ours = lock.is_some_and(|stored| {
             stored.lock.is_writable_by(self.owner) && stored.lock.rollout.as_ref() == Some(self.rollout)
         });
         self.held(if ours { Fenced::Written } else { Fenced::Lost })
+    }
+
+    fn goes_on(&self, lock: Option<&StoredLock>) -> Result<(), RolloutError> {
+        match lock.and_then(|stored| stored.turn_back.as_ref()) {
+            Some(by) if self.may_turn_back => {
+                Err(RolloutError::TurnsBack { stage: self.stage.clone(), by: by.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn held(&self, fenced: Fenced) -> Result<(), RolloutError> {

@@ -86,6 +86,7 @@ impl StartDeployments<'_> {
             stage: &input.stage,
             owner: &input.release_execution,
             rollout: &input.execution,
+            may_turn_back: plan.terms.kind.is_release(),
         };
         fence.enter(&input.plan_hash, plan.terms.kind).await?;
 

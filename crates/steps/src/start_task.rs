@@ -26,6 +26,8 @@ pub struct StartTaskInput {
     pub plan_hash: PlanHash,
     /// The plan's step, a task.
     pub step: usize,
+    /// How often the state was tried before: then the task may run already.
+    pub attempt: u32,
 }
 
 /// What the state gets.
@@ -70,6 +72,7 @@ impl StartTask<'_> {
             stage: &input.stage,
             owner: &input.release_execution,
             rollout: &input.execution,
+            may_turn_back: input.attempt == 0,
         };
         fence.enter(&input.plan_hash, plan.terms.kind).await?;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::machines::{Task, Which};
+use crate::machines::{Task, Timing, Which};
 
 /// Is the stage being brought forward, or put back?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,33 @@ pub(crate) enum Times {
     FromNowOn,
 }
 
+/// What becomes of the function that is at work in the state in which an execution dies: nobody stops a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Left {
+    /// It never has its effect.
+    Undone,
+    /// It has had its effect.
+    Done,
+    /// It goes on, and has its effect when all others believe that it cannot any more: after the death was found out, and
+    /// after whoever goes on with the release has the lock.
+    Late,
+}
+
+impl Left {
+    pub(crate) const ALL: [Self; 3] = [Self::Undone, Self::Done, Self::Late];
+}
+
+/// How an execution of the release machine dies without recording its end, and who finds out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// A person stops it, and the event of its end arrives.
+    Stopped,
+    /// It takes longer than it may, and the event of its end arrives.
+    TimedOut,
+    /// A person stops it, and no event of an end arrives from then on: there is only the sweeper.
+    Unheard,
+}
+
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -61,6 +88,8 @@ pub(crate) enum Fault {
     ChildStopped(Moment),
     /// The child execution takes longer than it may, and goes on once its parent has moved on.
     ChildLate,
+    /// The execution of the release machine itself ends without recording it: in that state, or during that call of its child.
+    Stopped(Left, Death),
 }
 
 impl Fault {
@@ -72,6 +101,8 @@ impl Fault {
             Self::Silent(_) | Self::ChildLate => "States.Timeout",
             Self::Empty => "States.QueryEvaluationError",
             Self::ChildStopped(_) => "States.TaskFailed",
+            Self::Stopped(_, Death::TimedOut) => "(TIMED_OUT)",
+            Self::Stopped(..) => "(ABORTED)",
         }
     }
 
@@ -86,6 +117,7 @@ impl Fault {
                 *moment == Moment::After
             }
             Self::ChildStopped(moment) => *moment == Moment::After,
+            Self::Stopped(left, _) => *left == Left::Done,
             Self::Empty => true,
             Self::ChildLate => false,
         }
@@ -120,6 +152,19 @@ impl fmt::Display for Fault {
             Self::Empty => f.write_str("answers without what the state takes"),
             Self::ChildStopped(moment) => write!(f, "is stopped{}", when(moment)),
             Self::ChildLate => f.write_str("takes too long, and goes on"),
+            Self::Stopped(left, death) => {
+                let death = match death {
+                    Death::Stopped => "its release is stopped",
+                    Death::TimedOut => "its release times out",
+                    Death::Unheard => "its release is stopped unheard",
+                };
+                let left = match left {
+                    Left::Undone => "before its effect",
+                    Left::Done => "after its effect",
+                    Left::Late => "and it goes on",
+                };
+                write!(f, "{death} {left}")
+            }
         }
     }
 }
@@ -143,10 +188,15 @@ pub(crate) enum Road {
     UndoneByHand,
     /// The execution was started with something that is no release.
     Unclaimable,
+    /// The rollout in production is stopped by hand while its migration runs.
+    Lost,
+    /// The execution was stopped by hand while it was changing pre-production. The road is that of the execution which puts the
+    /// stage back.
+    PutBack,
 }
 
 impl Road {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Straight,
         Self::Moved,
         Self::Refused,
@@ -155,6 +205,8 @@ impl Road {
         Self::Stuck,
         Self::UndoneByHand,
         Self::Unclaimable,
+        Self::Lost,
+        Self::PutBack,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -167,6 +219,8 @@ impl Road {
             Self::Stuck => "stuck",
             Self::UndoneByHand => "undone-by-hand",
             Self::Unclaimable => "unclaimable",
+            Self::Lost => "lost",
+            Self::PutBack => "put-back",
         }
     }
 
@@ -186,16 +240,34 @@ impl Road {
 
     /// What goes wrong on this road in any case.
     pub(crate) fn own_faults(self) -> Vec<(Place, usize, Fault)> {
-        if self != Self::Stuck {
-            return Vec::new();
+        let in_rollout = |state: &str, way: Way| Place {
+            machine: Which::Rollout,
+            state: state.to_owned(),
+            stage: PRODUCTION.to_owned(),
+            way,
+        };
+        match self {
+            Self::Stuck => {
+                let fails = Fault::Error("Inconsistent".to_owned(), Moment::Before, Times::FromNowOn);
+                vec![(in_rollout("WatchWave", Way::Back), 1, fails)]
+            }
+            Self::Lost => {
+                vec![(in_rollout("StartTask", Way::Forth), 1, Fault::ChildStopped(Moment::After))]
+            }
+            _ => Vec::new(),
         }
-        let place = Place {
+    }
+
+    /// Where the execution died that had the release before this road begins: during that call of its child.
+    pub(crate) fn begins_with(self) -> Option<(Place, usize, Fault)> {
+        let place = || Place {
             machine: Which::Rollout,
             state: "WatchWave".to_owned(),
-            stage: PRODUCTION.to_owned(),
-            way: Way::Back,
+            stage: PREPRODUCTION.to_owned(),
+            way: Way::Forth,
         };
-        vec![(place, 1, Fault::Error("Inconsistent".to_owned(), Moment::Before, Times::FromNowOn))]
+        // The second of two waves has begun.
+        (self == Self::PutBack).then(|| (place(), 3, Fault::Stopped(Left::Done, Death::Stopped)))
     }
 }
 
@@ -209,8 +281,8 @@ pub(crate) struct Case {
     pub(crate) road: Road,
     /// Where, at which call there (of a child execution: at which of its calls), and what. Each must be reached.
     pub(crate) faults: Vec<(Place, usize, Fault)>,
-    /// The state whose timeout is short.
-    pub(crate) short: Option<Task>,
+    /// The state that takes another time than it does otherwise.
+    pub(crate) timing: Option<Timing>,
 }
 
 impl Case {
@@ -225,6 +297,6 @@ impl Case {
     }
 
     pub(crate) fn rehearsal(road: Road) -> Self {
-        Self { name: format!("rehearsal-{}", road.name()), road, faults: Vec::new(), short: None }
+        Self { name: format!("rehearsal-{}", road.name()), road, faults: Vec::new(), timing: None }
     }
 }

@@ -1,44 +1,58 @@
 //! Which cases there are: made from the definitions, the closed set of errors, and what each road was seen to pass when
 //! nothing went wrong. A new state, a new error or a new retry is in the next run without anybody remembering it.
 
+mod stops;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gantry_domain::ErrorName;
 
 use crate::case::{Case, Fault, Moment, Place, Road, Times, Way};
-use crate::machines::{Task, Which};
+use crate::machines::{Task, Timing, Which};
 use crate::scene::counted;
 
 /// Errors that Step Functions itself raises for a function, beside those the machines retry by name.
 const OF_LAMBDA: [&str; 2] = ["Lambda.ResourceNotFoundException", "Runtime.HandlerError"];
 
-/// What each road passes when nothing goes wrong, call by call.
-pub(crate) type Rehearsals = BTreeMap<Road, Vec<Place>>;
+/// What a road passes when nothing goes wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    /// Call by call.
+    pub(crate) calls: Vec<Place>,
+    /// Where its execution lets time pass.
+    pub(crate) waits: Vec<Place>,
+}
+
+/// All roads.
+pub(crate) type Rehearsals = BTreeMap<Road, Passed>;
 
 /// All cases.
 pub(crate) fn all(tasks: &[Task], rehearsals: &Rehearsals) -> Result<Vec<Case>, String> {
     let homes = homes(tasks, rehearsals)?;
     let mut cases = Vec::new();
     for road in Road::ALL {
-        transient(road, tasks, &rehearsals[&road], &mut cases);
+        transient(road, tasks, &rehearsals[&road].calls, &mut cases);
     }
     for home in &homes {
-        if home.task.function.is_some() {
-            final_errors(home, &mut cases);
-        } else {
-            children(home, rehearsals, &mut cases);
-        }
+        in_full(home, rehearsals, &mut cases);
     }
     let known: Vec<&Home<'_>> = homes.iter().collect();
     for task in tasks.iter().filter(|task| task.function.is_none()) {
-        let road = Road::UndoneByHand;
-        if let Some(place) = place_of(task, &rehearsals[&road]) {
-            children(&Home { task, road, place }, rehearsals, &mut cases);
+        for home in Home::of_child(task, Road::UndoneByHand, rehearsals) {
+            children(&home, rehearsals, &mut cases);
         }
     }
-    for road in Road::ALL {
-        elsewhere(road, tasks, &rehearsals[&road], &known, &mut cases);
+    for road in Road::ALL.into_iter().filter(|road| *road != Road::PutBack) {
+        elsewhere(road, tasks, &rehearsals[&road].calls, &known, &mut cases);
     }
+    // It is the same machine, and another end: nobody comes after this execution.
+    for task in tasks {
+        let calls = &rehearsals[&Road::PutBack].calls;
+        if let Some(place) = place_of(task, calls) {
+            in_full(&Home { task, road: Road::PutBack, place }, rehearsals, &mut cases);
+        }
+    }
+    cases.extend(stops::all(tasks, rehearsals)?);
     // Executions are told apart by the names of their cases.
     let mut names = BTreeSet::new();
     match cases.iter().find(|case| !names.insert(&case.name)) {
@@ -54,12 +68,30 @@ struct Home<'a> {
     place: Place,
 }
 
+impl<'a> Home<'a> {
+    /// Everywhere a road comes to a state that starts a child.
+    fn of_child(task: &'a Task, road: Road, rehearsals: &Rehearsals) -> Vec<Self> {
+        let places = places_of_child(task, &rehearsals[&road].calls);
+        places.into_iter().map(|place| Self { task, road, place }).collect()
+    }
+
+    /// What the child calls.
+    fn calls_of_child<'b>(&self, rehearsals: &'b Rehearsals) -> Vec<&'b Place> {
+        let way = way_of(self.task);
+        let calls = rehearsals[&self.road].calls.iter();
+        let of_child = |call: &&Place| {
+            call.machine == Which::Rollout && call.stage == self.place.stage && call.way == way
+        };
+        calls.filter(of_child).collect()
+    }
+}
+
 fn homes<'a>(tasks: &'a [Task], rehearsals: &Rehearsals) -> Result<Vec<Home<'a>>, String> {
     tasks
         .iter()
         .map(|task| {
             let found = Road::ALL.into_iter().find_map(|road| {
-                let place = place_of(task, &rehearsals[&road])?;
+                let place = place_of(task, &rehearsals[&road].calls)?;
                 Some(Home { task, road, place })
             });
             let name = &task.name;
@@ -73,14 +105,33 @@ fn place_of(task: &Task, calls: &[Place]) -> Option<Place> {
     if task.function.is_some() {
         return calls.iter().find(|place| place.machine == task.machine && place.state == task.name).cloned();
     }
-    let way = if task.name == "RollBack" { Way::Back } else { Way::Forth };
-    let first = calls.iter().find(|place| place.machine == Which::Rollout && place.way == way)?;
-    Some(Place {
-        machine: task.machine,
-        state: task.name.clone(),
-        stage: first.stage.clone(),
-        way: Way::Forth,
-    })
+    places_of_child(task, calls).into_iter().next()
+}
+
+/// The stages in which a state starts a child, in their order.
+fn places_of_child(task: &Task, calls: &[Place]) -> Vec<Place> {
+    let way = way_of(task);
+    let mut places: Vec<Place> = Vec::new();
+    for call in calls.iter().filter(|call| call.machine == Which::Rollout && call.way == way) {
+        if places.last().is_none_or(|place| place.stage != call.stage) {
+            let (machine, state, stage) = (task.machine, task.name.clone(), call.stage.clone());
+            places.push(Place { machine, state, stage, way: Way::Forth });
+        }
+    }
+    places
+}
+
+/// Which way the child of that state goes.
+fn way_of(task: &Task) -> Way {
+    if task.name == "RollBack" { Way::Back } else { Way::Forth }
+}
+
+fn in_full(home: &Home<'_>, rehearsals: &Rehearsals, cases: &mut Vec<Case>) {
+    if home.task.function.is_some() {
+        final_errors(home, cases);
+    } else {
+        children(home, rehearsals, cases);
+    }
 }
 
 /// Errors that pass: one execution meets one error at every Task of its road, once each, because the end is to be the
@@ -104,7 +155,7 @@ fn transient(road: Road, tasks: &[Task], calls: &[Place], cases: &mut Vec<Case>)
                 .collect();
             if !faults.is_empty() {
                 let name = format!("passing-{}-{}-{}", road.name(), slug(error), word(moment));
-                cases.push(Case { name, road, faults, short: None });
+                cases.push(Case { name, road, faults, timing: None });
             }
         }
     }
@@ -140,14 +191,9 @@ fn final_errors(home: &Home<'_>, cases: &mut Vec<Case>) {
     }
 }
 
-/// A child execution fails as a whole: stopped at each of its calls, and late at its first and last.
+/// A child execution fails as a whole: stopped at each of its calls, and late at each of its calls.
 fn children(home: &Home<'_>, rehearsals: &Rehearsals, cases: &mut Vec<Case>) {
-    let way = if home.task.name == "RollBack" { Way::Back } else { Way::Forth };
-    let calls = rehearsals[&home.road]
-        .iter()
-        .filter(|call| call.machine == Which::Rollout && call.stage == home.place.stage && call.way == way)
-        .count();
-    for nth in 1..=calls {
+    for nth in 1..=home.calls_of_child(rehearsals).len() {
         one(home, nth, Fault::ChildStopped(Moment::Before), cases);
         one(home, nth, Fault::ChildStopped(Moment::After), cases);
         one(home, nth, Fault::ChildLate, cases);
@@ -186,16 +232,16 @@ fn earlier(road: Road, place: &Place, homes: &[&Home<'_>], cases: &[Case]) -> bo
 }
 
 fn one(home: &Home<'_>, nth: usize, fault: Fault, cases: &mut Vec<Case>) {
-    let short = fault.needs_short_timeout().then(|| home.task.clone());
-    let place = &home.place;
-    let name = format!(
-        "{}-{}-{}-{nth}-{}",
-        home.road.name(),
-        if place.way == Way::Back { "back" } else { place.machine.name() },
-        place.state,
-        slug(&format!("{}-{fault}", place.stage)),
-    );
-    cases.push(Case { name, road: home.road, faults: vec![(place.clone(), nth, fault)], short });
+    let timing = fault.needs_short_timeout().then(|| Timing::Short(home.task.clone()));
+    let (road, place) = (home.road, &home.place);
+    let name = name_of(road, place, nth, &fault);
+    cases.push(Case { name, road, faults: vec![(place.clone(), nth, fault)], timing });
+}
+
+fn name_of(road: Road, place: &Place, nth: usize, fault: &Fault) -> String {
+    let machine = if place.way == Way::Back { "back" } else { place.machine.name() };
+    let what = slug(&format!("{}-{fault}", place.stage));
+    format!("{}-{machine}-{}-{nth}-{what}", road.name(), place.state)
 }
 
 fn word(moment: Moment) -> &'static str {

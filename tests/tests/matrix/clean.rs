@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use gantry_domain::End;
-use gantry_domain::names::ExecutionArn;
 use gantry_local::client::Execution;
 
 use crate::case::{PREPRODUCTION, PRODUCTION};
@@ -28,7 +27,7 @@ impl Verdict {
     }
 }
 
-/// Looks at everything once the case is over, the event of the execution's end was heard and the sweeper came by.
+/// Looks at everything once the case is over, the ends of executions were heard of and the sweeper came by.
 pub(crate) async fn judge(scene: &Scene, tasks: &[Task], played: Result<Execution, String>) -> Verdict {
     let mut verdict = Verdict::default();
     let (right, execution) = match (oracle::right(scene.case(), tasks), played) {
@@ -41,10 +40,7 @@ pub(crate) async fn judge(scene: &Scene, tasks: &[Task], played: Result<Executio
     for missed in scene.missed() {
         verdict.wrong.push(format!("never reached: {missed}"));
     }
-    let arn = ExecutionArn::new(execution.arn.as_str()).unwrap();
-    let tidied = scene.world().tidy(&arn, &execution.status).await;
-    verdict.check(tidied.is_ok(), || format!("watcher and sweeper failed: {tidied:?}"));
-    scene.world().settle();
+    verdict.wrong.extend(scene.impossible());
     ended(scene, &right, &execution, &mut verdict);
     world(scene, &right, &mut verdict).await;
     if !verdict.wrong.is_empty() {
@@ -74,8 +70,17 @@ fn ended(scene: &Scene, right: &Right, execution: &Execution, verdict: &mut Verd
     verdict.end = told.first().copied();
     verdict.check(told == right.recorded.as_slice(), || format!("people were told these ends: {told:?}"));
     let end = oracle::end_of(&execution.status, execution.error.as_deref(), &execution.output);
-    verdict.check(end == Some(right.execution), || {
+    let stopped = execution.status == "ABORTED";
+    verdict.check(end == right.execution && stopped == right.execution.is_none(), || {
         format!("the execution ended {end:?} ({}), not {:?}", execution.status, right.execution)
+    });
+    if right.rollout_stopped.is_some() {
+        let stopped = scene.rollout_was_stopped();
+        verdict.check(stopped == right.rollout_stopped, || format!("its rollout was stopped: {stopped:?}"));
+    }
+    let words = scene.world().last_words();
+    verdict.check(right.words.is_none_or(|wanted| words.contains(wanted)), || {
+        format!("people were not told {:?}", right.words.unwrap_or_default())
     });
 }
 

@@ -1,7 +1,7 @@
 //! The two definitions as the matrix runs them, and what stands in them about each Task.
 //!
 //! Two things are changed, by rule and not by name: every function is the player, told which state calls it, and the
-//! one state whose timeout is under test has a short one (literal timeouts do not scale, see the design).
+//! one state that is under test takes another time (literal timeouts do not scale, see the design).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// What a state whose timeout is under test is given. Healthy calls of it have to be done by then on a busy machine.
 const SHORT_SECONDS: u64 = 5;
+/// What a Wait state in which an execution is to be found waiting is given, in scaled time: longer than any case takes.
+const LONG_SECONDS: u64 = 2_000_000;
 
 /// One of the two machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +51,31 @@ pub(crate) struct Task {
     pub(crate) retried: BTreeSet<String>,
 }
 
+/// A state that takes another time in some cases.
+#[derive(Debug, Clone)]
+pub(crate) enum Timing {
+    /// A Task with a short timeout.
+    Short(Task),
+    /// A Wait state of the release machine that waits until somebody stops the execution.
+    Long(String),
+}
+
+impl Timing {
+    fn is_at(&self, machine: Which, name: &str) -> bool {
+        match self {
+            Self::Short(task) => task.machine == machine && task.name == name,
+            Self::Long(wait) => machine == Which::Release && wait == name,
+        }
+    }
+}
+
+/// The states in which the release machine lets time pass.
+pub(crate) fn waits() -> Vec<String> {
+    let machine = Which::Release.machine();
+    let waits = machine.states().filter(|(_, state)| state["Type"] == "Wait");
+    waits.map(|(name, _)| name.to_owned()).collect()
+}
+
 /// Every Task state of both machines.
 pub(crate) fn tasks() -> Vec<Task> {
     let of = |machine: Which| {
@@ -74,12 +101,14 @@ pub(crate) fn tasks() -> Vec<Task> {
     Which::BOTH.into_iter().flat_map(of).collect()
 }
 
-/// The definition with the player told who calls, and with one short timeout.
-fn definition(machine: Which, short: Option<&Task>) -> Value {
+/// The definition with the player told who calls, and with one state that takes another time.
+fn definition(machine: Which, timing: Option<&Timing>) -> Value {
     let mut definition = machine.machine().definition().clone();
     for (name, state) in definition["States"].as_object_mut().unwrap() {
-        if short.is_some_and(|task| task.machine == machine && task.name == *name) {
-            state["TimeoutSeconds"] = json!(SHORT_SECONDS);
+        match timing.filter(|timing| timing.is_at(machine, name)) {
+            Some(Timing::Short(_)) => state["TimeoutSeconds"] = json!(SHORT_SECONDS),
+            Some(Timing::Long(_)) => state["Seconds"] = json!(LONG_SECONDS),
+            None => {}
         }
         let Some(function) = state.pointer("/Arguments/FunctionName").and_then(Value::as_str) else {
             continue;
@@ -101,13 +130,17 @@ fn definition(machine: Which, short: Option<&Task>) -> Value {
     definition
 }
 
-/// A pair of machines to deploy: as they are, or with one short timeout.
-pub(crate) fn variant(short: Option<&Task>) -> String {
-    short.map_or_else(|| "Plain".to_owned(), |task| format!("Short{}", task.name))
+/// A pair of machines to deploy: as they are, or with one state that takes another time.
+pub(crate) fn variant(timing: Option<&Timing>) -> String {
+    match timing {
+        None => "Plain".to_owned(),
+        Some(Timing::Short(task)) => format!("Short{}", task.name),
+        Some(Timing::Long(wait)) => format!("Long{wait}"),
+    }
 }
 
 /// The template that deploys the player and the pairs of machines, and its files by name.
-pub(crate) fn template(test: &str, shorts: &[Task]) -> (Value, BTreeMap<String, String>) {
+pub(crate) fn template(test: &str, timings: &[Timing]) -> (Value, BTreeMap<String, String>) {
     let role = |service: &str, action: &str| {
         json!({ "Type": "AWS::IAM::Role", "Properties": {
             "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": [
@@ -126,10 +159,12 @@ pub(crate) fn template(test: &str, shorts: &[Task]) -> (Value, BTreeMap<String, 
         } },
     });
     let (mut outputs, mut files) = (json!({}), BTreeMap::new());
-    for short in std::iter::once(None).chain(shorts.iter().map(Some)) {
-        let name = variant(short);
+    for timing in std::iter::once(None).chain(timings.iter().map(Some)) {
+        let name = variant(timing);
         // A rollout that is as it is anyway need not be deployed again.
-        let own_rollout = short.is_none_or(|task| task.machine == Which::Rollout);
+        let in_rollout =
+            |timing: &Timing| matches!(timing, Timing::Short(task) if task.machine == Which::Rollout);
+        let own_rollout = timing.is_none_or(in_rollout);
         let rollout = if own_rollout { format!("{name}Rollout") } else { "PlainRollout".to_owned() };
         for machine in Which::BOTH {
             if machine == Which::Rollout && !own_rollout {
@@ -140,7 +175,7 @@ pub(crate) fn template(test: &str, shorts: &[Task]) -> (Value, BTreeMap<String, 
                 Which::Rollout => rollout.clone(),
             };
             let file = format!("{logical}.asl.json");
-            files.insert(file.clone(), definition(machine, short).to_string());
+            files.insert(file.clone(), definition(machine, timing).to_string());
             let mut substitutions = json!({ "Player": { "Fn::GetAtt": ["Player", "Arn"] } });
             if machine == Which::Release {
                 substitutions["RolloutMachineArn"] = json!({ "Ref": rollout });

@@ -1,5 +1,7 @@
 //! What must come of each fault, and why: the design's sentences as a table, not a recording of what happens.
 
+mod stopped;
+
 use std::collections::BTreeMap;
 
 use gantry_domain::End;
@@ -23,8 +25,12 @@ pub(crate) enum Runs {
 pub(crate) struct Right {
     /// What is on record and what people are told; `None` for an execution that never had a release and could not say so.
     pub(crate) recorded: Option<End>,
-    /// How the execution itself ends: differs only where it could not read back what is on record.
-    pub(crate) execution: End,
+    /// How the execution itself ends: differs where it could not read back what is on record. `None`: it is stopped.
+    pub(crate) execution: Option<End>,
+    /// What stands in the reason that people are told last.
+    pub(crate) words: Option<&'static str>,
+    /// Is the rollout stopped in which the execution died? `None`: it did not die in one.
+    pub(crate) rollout_stopped: Option<bool>,
     pub(crate) stages: BTreeMap<&'static str, Runs>,
     /// The stage whose lock is kept.
     pub(crate) kept: Option<&'static str>,
@@ -36,6 +42,8 @@ pub(crate) struct Right {
 /// What follows from a state that failed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Follows {
+    /// There is no release to end.
+    Nothing,
     /// The release ends clean, and the stage runs what it ran.
     Clean,
     /// The release goes no further, and the stage runs it: it had passed.
@@ -115,23 +123,34 @@ const BY_HAND: &[(&[&str], Way, Follows, &str)] = &[(
     "nothing is put back yet: the stage runs what it ran",
 )];
 
+/// What is different for the execution that puts a stage back.
+const PUTTING_BACK: &[(&[&str], Way, Follows, &str)] = &[(
+    &["ClaimRelease", "AcquireLock"],
+    Way::Forth,
+    Follows::Dirty,
+    "the stage is as it was left: the lock stays, and a person is called",
+)];
+
 /// The right end of a case.
 pub(crate) fn right(case: &Case, tasks: &[Task]) -> Result<Right, String> {
     let own = of_road(case.road);
     let mut decisive = None;
-    for (place, _, fault) in &case.faults {
+    for (place, nth, fault) in &case.faults {
         let task = tasks.iter().find(|task| task.machine == place.machine && task.name == place.state);
-        let task = task.ok_or_else(|| format!("{place} is no Task"))?;
-        if fault.passes(task) || is_asked_again(place, fault) {
+        let passes = task.is_some_and(|task| fault.passes(task));
+        if passes || is_asked_again(place, fault) {
             continue;
         }
-        if decisive.replace((place, fault)).is_some() {
+        if decisive.replace((place, *nth, fault)).is_some() {
             return Err("two faults that both decide the end make no case".to_owned());
         }
     }
     match decisive {
         None => Ok(own),
-        Some((place, fault)) => follow(case.road, place, fault, own),
+        Some((place, nth, Fault::Stopped(left, death))) => {
+            stopped::right(case.road, place, nth, *left, *death, own)
+        }
+        Some((place, _, fault)) => follow(case.road, place, fault, own),
     }
 }
 
@@ -141,43 +160,59 @@ fn is_asked_again(place: &Place, fault: &Fault) -> bool {
 }
 
 fn follow(road: Road, place: &Place, fault: &Fault, own: Right) -> Result<Right, String> {
-    let by_hand = road == Road::UndoneByHand;
-    let special = BY_HAND.iter().filter(|_| by_hand);
-    let mut rows = special.chain(TABLE);
+    let special = match road {
+        Road::UndoneByHand => BY_HAND,
+        Road::PutBack => PUTTING_BACK,
+        _ => &[],
+    };
+    let mut rows = special.iter().chain(TABLE);
     let row = rows.find(|(states, way, ..)| states.contains(&place.state.as_str()) && *way == place.way);
     let Some((_, _, follows, because)) = row else {
         return Err(format!("say in the oracle what must come of a failure of {place}"));
     };
-    let stage = stage_of(place);
+    if *follows == Follows::Recorded {
+        let unheard = road == Road::Unclaimable && !fault.had_its_effect();
+        let recorded = own.recorded.filter(|_| !unheard);
+        return Ok(Right { recorded, execution: Some(End::FailedDirty), because, ..own });
+    }
+    // Then the stage is put back and says so: only the answer was lost.
+    let said = place.state == "RecordRollback" && fault.had_its_effect();
+    let right = ends(road, place, if said { Follows::PutBack } else { *follows }, own);
+    Ok(Right { because, ..right })
+}
+
+/// What is to be found when that follows from a state in that place.
+fn ends(road: Road, place: &Place, follows: Follows, own: Right) -> Right {
+    let by_hand = road == Road::UndoneByHand;
+    let stage = stage_of(place).or((road == Road::PutBack).then_some(PREPRODUCTION));
     let (end, here) = match follows {
-        Follows::Recorded => {
-            let unheard = road == Road::Unclaimable && !fault.had_its_effect();
-            let recorded = own.recorded.filter(|_| !unheard);
-            return Ok(Right { recorded, execution: End::FailedDirty, because, ..own });
+        Follows::Nothing => {
+            let unwritten = if by_hand { Runs::New } else { Runs::Old };
+            let stages = own.stages.into_keys().map(|stage| (stage, unwritten)).collect();
+            return Right { recorded: None, execution: None, stages, holds: None, kept: None, ..own };
         }
+        Follows::Recorded => return own,
         Follows::Clean => (End::FailedClean, if by_hand { Runs::New } else { Runs::Old }),
         // Nothing comes after the last stage: what goes no further has arrived.
         Follows::NoFurther if stage == Some(PRODUCTION) => (End::Succeeded, Runs::New),
         Follows::NoFurther => (End::FailedClean, Runs::New),
         Follows::PutBack => (End::RolledBack, Runs::Old),
-        // Then the stage is put back and says so: only the answer was lost.
-        Follows::Dirty if place.state == "RecordRollback" && fault.had_its_effect() => {
-            (End::RolledBack, Runs::Old)
-        }
         Follows::Dirty => (End::FailedDirty, Runs::AsItStands),
     };
     let stages = match stage.or(by_hand.then_some(PRODUCTION)) {
         Some(PRODUCTION) => BTreeMap::from([(PREPRODUCTION, Runs::New), (PRODUCTION, here)]),
         _ => BTreeMap::from([(PREPRODUCTION, here), (PRODUCTION, Runs::Old)]),
     };
-    Ok(Right {
+    Right {
         recorded: Some(end),
-        execution: end,
+        execution: Some(end),
+        words: None,
+        rollout_stopped: None,
         stages,
         kept: stage.filter(|_| end == End::FailedDirty),
         holds: stage.filter(|_| end == End::RolledBack),
-        because,
-    })
+        because: own.because,
+    }
 }
 
 fn stage_of(place: &Place) -> Option<&'static str> {
@@ -188,7 +223,9 @@ fn stage_of(place: &Place) -> Option<&'static str> {
 fn of_road(road: Road) -> Right {
     let right = |end, preproduction, production, because| Right {
         recorded: Some(end),
-        execution: end,
+        execution: Some(end),
+        words: None,
+        rollout_stopped: None,
         stages: BTreeMap::from([(PREPRODUCTION, preproduction), (PRODUCTION, production)]),
         kept: None,
         holds: None,
@@ -216,6 +253,20 @@ fn of_road(road: Road) -> Right {
         Road::Stuck => Right {
             kept: Some(PRODUCTION),
             ..right(End::FailedDirty, New, AsItStands, "a rollback that fails leaves the stage to a person")
+        },
+        Road::Lost => Right {
+            holds: Some(PRODUCTION),
+            ..right(
+                End::RolledBack,
+                New,
+                Old,
+                "nobody knows how far a rollout came that was stopped: all goes back",
+            )
+        },
+        Road::PutBack => Right {
+            holds: Some(PREPRODUCTION),
+            words: Some("Its execution was stopped by a person. It was changing preproduction."),
+            ..right(End::RolledBack, Old, Old, "what a dead execution had changed is put back by another")
         },
         Road::Unclaimable => right(End::FailedClean, Old, Old, "a refused execution touches nothing"),
     }

@@ -1,6 +1,8 @@
 //! One case being played: every call of a function is counted, runs its step in the case's own world, and meets the
 //! fault that is planned for it.
 
+mod dying;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +14,8 @@ use tokio::sync::watch;
 
 use crate::case::{Case, Fault, Moment, PREPRODUCTION, PRODUCTION, Place, Road, Way};
 use crate::machines::{Task, Which};
-use crate::theatre::Outside;
+use crate::outside::Outside;
+use dying::Deaths;
 
 /// What the player is to do.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ struct Call {
     place: Place,
     function: String,
     execution: String,
+    /// The execution of the release machine: the same, or the one that it belongs to.
+    release: String,
     token: Option<String>,
     /// Which call of this state in this place it is.
     nth: usize,
@@ -49,6 +54,13 @@ pub(crate) struct Scene {
     moved_on: watch::Sender<bool>,
     over: watch::Sender<bool>,
     is_late: AtomicBool,
+    deaths: Deaths,
+    /// The rollouts, and whose they are.
+    rollouts: Mutex<BTreeMap<String, String>>,
+    /// The execution that went the road.
+    execution: Mutex<String>,
+    /// What AWS would not have let happen.
+    impossible: Mutex<Vec<String>>,
 }
 
 impl Scene {
@@ -62,7 +74,13 @@ impl Scene {
         match case.road {
             Road::BrokenInProduction | Road::Stuck => world.deployment_fails(PRODUCTION, "sidekiq"),
             Road::BrokenInPreproduction => world.deployment_fails(PREPRODUCTION, "sidekiq"),
-            Road::Straight | Road::Refused | Road::Moved | Road::UndoneByHand | Road::Unclaimable => {}
+            Road::Straight
+            | Road::Refused
+            | Road::Moved
+            | Road::UndoneByHand
+            | Road::Unclaimable
+            | Road::Lost
+            | Road::PutBack => {}
         }
         Self {
             met: Mutex::new(vec![0; case.faults.len()]),
@@ -76,6 +94,10 @@ impl Scene {
             moved_on: watch::Sender::new(false),
             over: watch::Sender::new(false),
             is_late: AtomicBool::new(false),
+            deaths: Deaths::default(),
+            rollouts: Mutex::default(),
+            execution: Mutex::default(),
+            impossible: Mutex::default(),
         }
     }
 
@@ -87,9 +109,23 @@ impl Scene {
         &self.world
     }
 
-    /// The road begins: from now on calls are counted, and meet what is planned for them.
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// The road begins: what went before is not counted, and calls meet what is planned for them.
     pub(crate) fn begin(&self) {
+        self.calls.lock().unwrap().clear();
         self.on_the_road.store(true, Ordering::Relaxed);
+        self.ending.send_replace(false);
+    }
+
+    pub(crate) fn is_on_the_road(&self) -> bool {
+        self.on_the_road.load(Ordering::Relaxed)
+    }
+
+    /// Another execution begins, which has an end of its own.
+    pub(crate) fn goes_on(&self) {
         self.ending.send_replace(false);
     }
 
@@ -126,19 +162,8 @@ impl Scene {
 
     /// A function was called.
     pub(crate) async fn called(&self, caller: &Value, input: Value) -> Reply {
-        let reply = if self.on_the_road.load(Ordering::Relaxed) {
-            self.called_on_the_road(caller, input).await
-        } else {
-            self.step(caller["function"].as_str().unwrap(), input).await
-        };
-        if caller["function"] == "RecordEnd" {
-            self.ending.send_replace(true);
-        }
-        reply
-    }
-
-    async fn called_on_the_road(&self, caller: &Value, input: Value) -> Reply {
         let call = self.note(caller, &input);
+        self.let_writers_end(&call).await;
         if call.place.machine == Which::Release || call.place.way == Way::Back {
             let late = self.is_late.load(Ordering::Relaxed);
             let own = self.is_about(&call, |fault| *fault == Fault::ChildLate).is_some();
@@ -146,36 +171,74 @@ impl Scene {
                 self.moved_on.send_replace(true);
             }
         }
-        let planned = self.planned(&call);
-        match planned {
+        let reply = match self.planned(&call) {
             None => self.play(&call, input).await,
             Some((index, fault)) => {
                 self.met.lock().unwrap()[index] += 1;
                 self.meet(&call, input, &fault).await
             }
+        };
+        self.has_been_called(&call);
+        if call.function == "RecordEnd" {
+            self.ending.send_replace(true);
         }
+        reply
     }
 
     fn note(&self, caller: &Value, input: &Value) -> Call {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let machine = if caller["machine"] == "release" { Which::Release } else { Which::Rollout };
-        let execution = text(&caller["execution"]);
-        let back = machine == Which::Rollout && execution.ends_with("-rollback");
-        let place = Place {
-            machine,
-            state: text(&caller["state"]),
-            stage: text(&input["stage"]),
-            way: if back { Way::Back } else { Way::Forth },
-        };
+        let (execution, release) = (text(&caller["execution"]), text(&caller["release"]));
+        let stage = text(&input["stage"]);
+        let back = machine == Which::Rollout && !execution.ends_with(&format!("-{stage}"));
+        if machine == Which::Rollout {
+            self.belongs(&execution, &release);
+        }
+        let way = if back { Way::Back } else { Way::Forth };
+        let place = Place { machine, state: text(&caller["state"]), stage, way };
         let mut calls = self.calls.lock().unwrap();
         calls.push(place.clone());
         let nth = calls.iter().filter(|earlier| **earlier == place).count();
         let token = input["token"].as_str().map(str::to_owned);
-        Call { nth, place, function: text(&caller["function"]), execution, token }
+        Call { nth, place, function: text(&caller["function"]), execution, release, token }
     }
 
-    /// The fault that this call meets. The case's own come first; those of its road are met without being counted.
+    /// MiniStack lets the name of a child be used again, and forgets the first one.
+    fn belongs(&self, rollout: &str, release: &str) {
+        let mut rollouts = self.rollouts.lock().unwrap();
+        let first = rollouts.entry(rollout.to_owned()).or_insert_with(|| release.to_owned());
+        if first != release {
+            let trouble =
+                format!("{rollout} is {first}'s: Step Functions would not start it again for {release}");
+            self.impossible.lock().unwrap().push(trouble);
+        }
+    }
+
+    /// What AWS would not have let happen.
+    pub(crate) fn impossible(&self) -> Vec<String> {
+        self.impossible.lock().unwrap().clone()
+    }
+
+    /// The execution that went the road.
+    pub(crate) fn was_played_by(&self, execution: &str) {
+        execution.clone_into(&mut self.execution.lock().unwrap());
+    }
+
+    /// The execution that went the road.
+    pub(crate) fn execution(&self) -> String {
+        self.execution.lock().unwrap().clone()
+    }
+
+    /// Every rollout that called.
+    pub(crate) fn rollouts(&self) -> Vec<String> {
+        self.rollouts.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// The fault of the case that this call meets.
     fn planned(&self, call: &Call) -> Option<(usize, Fault)> {
+        if !self.is_on_the_road() {
+            return None;
+        }
         let own = self.case.faults.iter().enumerate();
         let here = own.filter(|(_, (place, ..))| self.concerns(place, call));
         let mut planned = here.filter(|(_, (place, nth, fault))| {
@@ -209,14 +272,20 @@ impl Scene {
         }
     }
 
-    /// As the function would do it.
+    /// As the function would do it, and as the road has it.
     async fn play(&self, call: &Call, input: Value) -> Reply {
-        let own = self.case.road.own_faults();
-        let roads = own.iter().find(|(place, nth, _)| *place == call.place && call.nth >= *nth);
-        if let Some((_, _, Fault::Error(error, ..))) = roads {
-            return Reply::Fail(error.clone(), "as this road has it".to_owned());
+        let own = if self.is_on_the_road() {
+            self.case.road.own_faults()
+        } else {
+            Vec::from_iter(self.case.road.begins_with())
+        };
+        let comes = |(place, nth, fault): &(Place, usize, Fault)| {
+            *place == call.place && if fault.is_lasting() { call.nth >= *nth } else { call.nth == *nth }
+        };
+        match own.into_iter().find(comes) {
+            Some((.., fault)) => Box::pin(self.meet(call, input, &fault)).await,
+            None => self.step(&call.function, input).await,
         }
-        self.step(&call.function, input).await
     }
 
     /// Runs a step. People answer at once when it asks them.
@@ -266,6 +335,7 @@ impl Scene {
                 self.wait_for(&self.moved_on).await;
                 reply
             }
+            Fault::Stopped(left, death) => self.dies(call, input, *left, *death).await,
         }
     }
 

@@ -59,6 +59,8 @@ fn every_file_that_a_document_links_to_is_there() -> Result<()> {
         "docs/architecture.md",
         "docs/console.md",
         "docs/errors.md",
+        "docs/install.md",
+        "infra/README.md",
         "docs/runbook.md",
         "docs/threats.md",
     ] {

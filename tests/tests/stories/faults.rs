@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use gantry_simulator::slack::Fault;
-use gantry_tests::{ADA, Change, quick, tell};
+use gantry_tests::{ADA, BOB, Change, Story, WorldOptions, quick, tell};
 
 /// How many of these had an effect, in a list of writes.
 fn effects(asked: &str, kind: &str) -> usize {
@@ -148,4 +148,53 @@ fn t43_slack_that_is_down_for_a_whole_release_changes_nothing_and_hears_the_trut
         }
         Ok(())
     })
+}
+
+/// One release that is rolled back and one that arrives, with two people who click: what became of them, and all that
+/// was said in Slack, part by part.
+async fn one_goes_back_and_one_arrives(story: &Story) -> Result<Vec<String>> {
+    let mut told = Vec::new();
+    let unwell = Change::of(["client"]).label("gantry.simulator.http.status", "503");
+    let work = story.a_developer_delivers(unwell).await?;
+    told.push(story.end_on_record(&work).await?);
+    told.push(story.runs("exchange-base-cluster-preprod2", "exchange-client-web")?);
+    story.everybody_was_told().await?;
+    told.push(story.slack_says());
+
+    let work = story.a_developer_delivers(Change::of(["engine"])).await?;
+    let question = story.question(&work).await?;
+    let late = story.click_payload(BOB, &question, "approve")?;
+    story.approves(ADA, &question).await?;
+    told.push(format!("{:?}", story.release_ends(&work).await?.end));
+    assert_eq!(story.sends(&late).await?.status, 200);
+    told.push(story.slack_says());
+    told.push(story.aws_was_asked());
+    Ok(told)
+}
+
+#[test]
+fn t43_slack_that_answers_slowly_for_whole_releases_hears_the_very_same() -> Result<()> {
+    // Slow enough to be felt everywhere, and quicker than a sender that died is given up: five minutes on this clock.
+    let late = Fault::Late(Duration::from_millis(1500));
+    let mut told = Vec::new();
+    for outage in [None, Some(late)] {
+        tell(WorldOptions { factor: 60.0, ..quick() }, async |story| {
+            story.world.simulation.slack.outage(outage.clone());
+            told.push(one_goes_back_and_one_arrives(story).await?);
+            Ok(())
+        })?;
+    }
+    let [quickly, slowly] = told.as_slice() else { anyhow::bail!("both were told") };
+    assert_eq!(quickly, slowly);
+    assert!(quickly[0].starts_with("RolledBack: check client-health failed"), "{}", quickly[0]);
+    assert_eq!((&*quickly[1], &*quickly[3]), ("client@c0", "Some(\"Succeeded\")"));
+    for (part, words) in [
+        (2, "message: ⏪ *Release `exchange-c1-1` was rolled back in preproduction: what ran before"),
+        (2, "reply: ⏪ *Release `exchange-c1-1` was rolled back in preproduction: what ran before"),
+        (4, "only bob sees"),
+        (4, "reply: ✅ *production runs the release, verified*"),
+    ] {
+        assert_eq!(quickly[part].matches(words).count(), 1, "{words}: {}", quickly[part]);
+    }
+    Ok(())
 }

@@ -293,3 +293,36 @@ fn a_person_rolls_back_one_component_to_the_release_before() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn t21_a_release_at_work_turns_back_for_a_person_who_wants_the_release_before() -> Result<()> {
+    const CLUSTER: &str = "exchange-base-cluster-preprod2";
+    tell(without_tasks(), async |story| {
+        let first = good(story, "backend").await?;
+        let before = story.release_ends(&first).await?.id;
+        let second = story.a_developer_delivers(Change::of(["backend"])).await?;
+        story.rollout_comes_to(&second, "WatchWave").await?;
+        let back = ["rollback", "preproduction", "--component", "backend"];
+        let unclear = story.gantry(&back).await?;
+        assert!(unclear.words.contains("name the release to go back to with --to"), "{unclear:?}");
+        let started = story.gantry(&[&back[..], &["--to", &before]].concat()).await?;
+        assert_eq!(started.code, Some(0), "{started:?}");
+        let execution = started.words.split_whitespace().find(|word| word.starts_with("arn:"));
+        let road = story.execution_ends(execution.context("the execution that was started")?).await?;
+        assert_eq!(road.end.as_deref(), Some("RolledBack"), "{:?}", road.reason);
+
+        let turned = story.release_ends(&second).await?;
+        assert_eq!(turned.end.as_deref(), Some("RolledBack"));
+        let reason = turned.reason.unwrap_or_default();
+        assert!(reason.starts_with("a person asked for preproduction to be put back"), "{reason}");
+        assert_eq!(story.runs(CLUSTER, "web")?, "backend@c1");
+        assert_eq!(story.runs(CLUSTER, "kafka-consumer")?, "backend@c1");
+        let asked = story.aws_was_asked();
+        assert!(!asked.contains("kafka-consumer"), "it was never reached: {asked}");
+        story.an_error_was_logged("start-deployments", "LockLost");
+        story.everybody_was_told().await?;
+        let told = story.slack_says();
+        assert!(told.contains("a person asked for preproduction to be put back"), "{told}");
+        Ok(())
+    })
+}

@@ -158,6 +158,16 @@ impl Locks for LocksTable {
         self.fenced(stage, owner, change).await
     }
 
+    async fn turn_back(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        by: &ReleaseId,
+    ) -> Result<Fenced, PortError> {
+        let change = Expression::update("SET #turnBack = if_not_exists(#turnBack, :by)").with("by", s(by));
+        self.fenced(stage, owner, change).await
+    }
+
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
         let log = self.log.as_ref().ok_or_else(|| no_log(&self.table))?;
         for attempt in 0..log::ATTEMPTS {
@@ -280,6 +290,7 @@ fn read(stage: &StageName, row: &Row<'_>) -> Result<StoredLock, PortError> {
             kept: row.maybe("kept").map(str::to_owned),
         },
         unanswered: row.maybe("token").map(TaskToken::new),
+        turn_back: row.maybe_parsed("turnBack")?,
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Render {
     /// The folder to write to; created if it is not there
     #[arg(long)]
     out: PathBuf,
-    /// The folder with a folder per built function, as seen from the template
+    /// The folder with an archive per function, as seen from the template
     #[arg(long, default_value_t = RenderOptions::default().code_uri)]
     code_uri: String,
     /// The folder with the state machines' definitions, as seen from the template

@@ -23,7 +23,7 @@ pub(super) fn fill(
             }
             for (name, field) in fields.iter_mut() {
                 let place = match name.as_str() {
-                    "CodeUri" => Some(("target/lambda/", &options.code_uri)),
+                    "CodeUri" => Some(("target/package/", &options.code_uri)),
                     "DefinitionUri" => Some(("statemachine/", &options.definition_uri)),
                     _ => None,
                 };

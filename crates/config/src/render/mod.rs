@@ -22,7 +22,7 @@ use crate::compile::Configuration;
 /// What can be chosen when rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderOptions {
-    /// The folder with a folder per built function, as seen from where the template will stand.
+    /// The folder with an archive per function, as seen from where the template will stand.
     pub code_uri: String,
     /// The folder with the state machines' definitions, as seen from where the template will stand.
     pub definition_uri: String,
@@ -33,7 +33,7 @@ pub struct RenderOptions {
 impl Default for RenderOptions {
     fn default() -> Self {
         Self {
-            code_uri: "../target/lambda".to_owned(),
+            code_uri: "../target/package".to_owned(),
             definition_uri: "../statemachine".to_owned(),
             parameters: BTreeMap::new(),
         }

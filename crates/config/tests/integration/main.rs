@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod install;
+#[cfg(test)]
 mod overrides;
 #[cfg(test)]
 mod pipeline;
@@ -10,6 +12,8 @@ mod pipeline;
 mod policy;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod slack_app;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn each_function_has_its_package_role_log_and_place() {
     for (id, function) in &functions {
         let properties = &function["Properties"];
         let code = properties["CodeUri"].as_str().unwrap();
-        let name = code.strip_prefix("../target/lambda/").unwrap().trim_end_matches('/').to_owned();
+        let name = code.strip_prefix("../target/package/").unwrap().strip_suffix(".zip").unwrap().to_owned();
         assert_eq!(properties["FunctionName"]["Fn::Sub"], format!("gantry-${{Pipeline}}-{name}"), "{id}");
         let stem = id.strip_suffix("Function").unwrap();
         assert_eq!(properties["Role"]["Fn::GetAtt"][0], format!("{stem}Role"), "{id}");
@@ -309,7 +309,7 @@ fn places_of_artifacts_can_be_chosen() {
         ..RenderOptions::default()
     };
     let template = render(&exchange(), &options).unwrap().template;
-    assert_eq!(template["Resources"]["SweepFunction"]["Properties"]["CodeUri"], "build/sweep/");
+    assert_eq!(template["Resources"]["SweepFunction"]["Properties"]["CodeUri"], "build/sweep.zip");
     assert_eq!(
         template["Resources"]["ReleaseMachine"]["Properties"]["DefinitionUri"],
         "machines/release.asl.json"

@@ -47,7 +47,7 @@ pub(crate) fn template() -> Value {
                 { "Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*" }])),
             "Echo": { "Type": "AWS::Serverless::Function", "Properties": {
                 "Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 10, "ReservedConcurrentExecutions": 1,
-                "CodeUri": "../target/lambda/echo/", "Role": { "Fn::GetAtt": ["EchoRole", "Arn"] },
+                "CodeUri": "../target/package/echo.zip", "Role": { "Fn::GetAtt": ["EchoRole", "Arn"] },
                 "Environment": { "Variables": { "GREETING": { "Ref": "Greeting" } } },
                 "Events": {
                     "Pushed": { "Type": "EventBridgeRule", "Properties": { "Pattern": { "source": ["aws.ecr"] } } },

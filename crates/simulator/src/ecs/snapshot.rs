@@ -90,6 +90,8 @@ pub struct TaskView {
     pub new: bool,
     /// Who started it: `ecs-svc/…`, or what `RunTask` said.
     pub started_by: Option<String>,
+    /// What its first container was told to run instead of its own command, as a line.
+    pub command: Option<String>,
     /// `family:revision`.
     pub task_definition: String,
     /// The image's version label.
@@ -187,6 +189,11 @@ fn rollout_views(service: &Service) -> Vec<RolloutView> {
     .collect()
 }
 
+fn command(task: &Task) -> Option<String> {
+    let words = task.overrides["containerOverrides"][0]["command"].as_array()?;
+    Some(words.iter().filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(" "))
+}
+
 fn task_view(task: &Task, new: bool) -> TaskView {
     let life = task.life.as_ref();
     let main = task.containers.iter().find(|container| container.spec.essential);
@@ -200,6 +207,7 @@ fn task_view(task: &Task, new: bool) -> TaskView {
             Owner::Service { rollout_id, .. } => Some(rollout_id.clone()),
             Owner::Caller { started_by, .. } => started_by.clone(),
         },
+        command: command(task),
         task_definition: format!("{}:{}", task.definition.family, task.definition.revision),
         version: life.and_then(|life| life.version.clone()),
         revision: life.and_then(|life| life.revision.clone()),

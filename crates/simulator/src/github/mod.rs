@@ -179,6 +179,7 @@ impl GitHubRepository {
             json!({
                 "fullName": config.full_name,
                 "defaultBranch": config.default_branch,
+                "down": state.faults.are_always(),
                 "pushes": newest(&state.pushes),
                 "workflowRuns": newest(&state.runs),
                 "deliveries": deliveries,

@@ -155,6 +155,7 @@ impl MondayBoard {
                 "columns": config.columns,
                 "items": state.items.all().iter().rev().collect::<Vec<_>>(),
                 "calls": state.calls.len(),
+                "down": state.faults.are_always(),
                 "refusals": state.calls.iter().rev().filter(|call| call.error.is_some()).take(20).collect::<Vec<_>>(),
             })
         })

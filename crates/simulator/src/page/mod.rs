@@ -2,8 +2,9 @@
 //!
 //! The browser gets one JSON document, whole, whenever something changed (Server-Sent Events, at most five a second); the
 //! page is a function of it. `sources` says what is in it. Static files are part of the binary; nothing is fetched from
-//! elsewhere. `guard` keeps other machines and other web pages out.
+//! elsewhere. `guard` keeps other machines and other web pages out. `controls` is what people do to the world there.
 
+mod controls;
 mod feed;
 mod guard;
 mod sources;
@@ -18,6 +19,7 @@ use axum::{Json, Router, middleware};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use self::controls::{Asked, Controls, Wanted};
 pub use self::guard::TOKEN_HEADER;
 pub use self::sources::{Sources, Views};
 use crate::outbound::Answer;
@@ -26,13 +28,15 @@ use crate::slack::PeopleError;
 const HTML: &str = include_str!("assets/page.html");
 
 /// Name, content type and contents of what the page loads.
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 12] = [
     ("page.css", "text/css; charset=utf-8", include_str!("assets/page.css")),
     ("slack.css", "text/css; charset=utf-8", include_str!("assets/slack.css")),
     ("page.js", SCRIPT, include_str!("assets/page.js")),
+    ("controls.js", SCRIPT, include_str!("assets/controls.js")),
     ("dom.js", SCRIPT, include_str!("assets/dom.js")),
     ("ecs.js", SCRIPT, include_str!("assets/ecs.js")),
     ("mrkdwn.js", SCRIPT, include_str!("assets/mrkdwn.js")),
+    ("post.js", SCRIPT, include_str!("assets/post.js")),
     ("road.js", SCRIPT, include_str!("assets/road.js")),
     ("slack.js", SCRIPT, include_str!("assets/slack.js")),
     ("time.js", SCRIPT, include_str!("assets/time.js")),
@@ -63,6 +67,8 @@ pub fn router(sources: Sources) -> Result<Router, getrandom::Error> {
         .route("/page/events", get(events))
         .route("/page/slack/click", post(click))
         .route("/page/slack/modal", post(modal))
+        .route("/page/world", post(controls::world))
+        .route("/page/vendors/{vendor}", post(controls::vendor))
         .layer(middleware::from_fn_with_state(token, guard::check))
         .layer(middleware::map_response(safe_headers))
         .with_state(page))

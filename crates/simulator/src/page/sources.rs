@@ -3,6 +3,7 @@
 //! ```json
 //! {
 //!   "world": {"now": "2026-11-21T20:00:00Z", "factor": 60.0},
+//!   "controls": true,                      // whether somebody does what is asked for with the buttons
 //!   "releases": [{                         // newest first
 //!     "id": "exchange-4f2a9c1", "commit": "4f2a9c1…", "title": null,   // default: what the push says
 //!     "startedAt": "…", "endedAt": null,
@@ -21,9 +22,10 @@
 //!     "deployments": [{"id": "…", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "version": "4f2a9c1",
 //!                      "running": 1, "desired": 2, "reason": "…"}],
 //!     "tasks": [{"id": "…", "deployment": "…", "version": "4f2a9c1",
-//!                "status": "RUNNING", "health": "HEALTHY"}]       // UNKNOWN until it counts as healthy
+//!                "status": "RUNNING", "health": "HEALTHY",        // UNKNOWN until it counts as healthy
+//!                "crashed": false}]                               // stopped, and not because it was replaced
 //!   }], "tasks": [{"id": "…", "label": "migration", "version": "…", "status": "RUNNING", "exitCode": null}]}]},
-//!   "slack": …,                            // SlackWorkspace::snapshot
+//!   "slack": …,                            // SlackWorkspace::snapshot; each vendor's has "down": is it, on purpose?
 //!   "github": {                            // GitHubRepository::snapshot, newest first in every list
 //!     "pushes": […], "workflowRuns": […], "deliveries": […],
 //!     "statuses": [{"sha": "4f2a9c1…", "context": "gantry/exchange/preproduction", "state": "success",
@@ -48,6 +50,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::controls::Controls;
 use crate::github::GitHubRepository;
 use crate::monday::MondayBoard;
 use crate::slack::SlackWorkspace;
@@ -71,6 +74,8 @@ pub struct Sources {
     pub github: GitHubRepository,
     /// The board.
     pub monday: MondayBoard,
+    /// Takes what people ask for with the buttons.
+    pub controls: Controls,
     /// The world's clock.
     pub clock: Scale,
 }
@@ -86,6 +91,7 @@ impl Sources {
             "now": self.clock.world(Timestamp::now()).to_string(),
             "factor": self.clock.factor(),
         });
+        whole["controls"] = json!(self.controls.taken());
         whole["slack"] = self.slack.snapshot();
         whole["github"] = self.github.snapshot();
         whole["monday"] = self.monday.snapshot();

@@ -29,6 +29,7 @@ struct World {
     base: String,
     slack: SlackWorkspace,
     views: Arc<Still>,
+    controls: Controls,
     http: reqwest::Client,
     token: String,
 }
@@ -77,9 +78,16 @@ async fn world() -> World {
         budget: 5_000_000,
         clock: Scale::REAL,
     });
-    let page =
-        router(Sources { views: views.clone(), slack: slack.clone(), github, monday, clock: Scale::REAL })
-            .unwrap();
+    let controls = Controls::default();
+    let sources = Sources {
+        views: views.clone(),
+        slack: slack.clone(),
+        github,
+        monday,
+        controls: controls.clone(),
+        clock: Scale::REAL,
+    };
+    let page = router(sources).unwrap();
     let gantry = Router::new().route("/slack/interactions", on_post(async || "ok"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -90,7 +98,7 @@ async fn world() -> World {
     let html = http.get(format!("{base}/page")).send().await.unwrap().text().await.unwrap();
     let token =
         html.split("name=\"gantry-page\" content=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    World { base, slack, views, http, token }
+    World { base, slack, views, controls, http, token }
 }
 
 impl World {
@@ -112,6 +120,87 @@ impl World {
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
+}
+
+impl World {
+    /// Presses one of the page's buttons. Returns the status and what was answered.
+    async fn press(&self, path: &str, body: Value, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = self.http.post(format!("{}/page/{path}", self.base)).json(&body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    async fn shown(&self) -> Value {
+        let request = self.http.get(format!("{}/page/snapshot", self.base));
+        request.send().await.unwrap().json().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_people_ask_for_reaches_whoever_plays_the_world_and_the_answer_comes_back() {
+    let world = world().await;
+    let token: [(&str, &str); 1] = [(TOKEN_HEADER, &world.token)];
+    let push = json!({"push": {"crashesIn": "production"}});
+    let (status, body) = world.press("world", push.clone(), &token).await;
+    assert_eq!((status, body.contains("nobody can do that")), (409, true), "{body}");
+    assert_eq!(world.shown().await["controls"], false);
+
+    let mut asked = world.controls.take();
+    assert_eq!(world.shown().await["controls"], true);
+    tokio::spawn(async move {
+        let push = asked.recv().await.unwrap();
+        assert_eq!(push.wanted, Wanted::Push { crashes_in: Some("production".to_owned()) });
+        push.answer(Ok("pushed".to_owned()));
+        let stop = asked.recv().await.unwrap();
+        assert_eq!(stop.wanted, Wanted::Stop { release: "exchange-1".to_owned() });
+        stop.answer(Err("no release exchange-1".to_owned()));
+    });
+    assert_eq!(world.press("world", push, &token).await, (200, r#"{"said":"pushed"}"#.to_owned()));
+    let stop = json!({"stop": {"release": "exchange-1"}});
+    let refused = world.press("world", stop.clone(), &token).await;
+    assert_eq!(refused, (409, r#"{"error":"no release exchange-1"}"#.to_owned()));
+    assert_eq!(world.press("world", stop, &token).await.0, 409, "nobody is there any more");
+}
+
+#[tokio::test]
+async fn a_vendor_is_down_until_it_is_mended_and_the_page_shows_it() {
+    let world = world().await;
+    let token: [(&str, &str); 1] = [(TOKEN_HEADER, &world.token)];
+    for vendor in ["slack", "github", "monday"] {
+        for down in [true, false] {
+            let path = format!("vendors/{vendor}");
+            assert_eq!(world.press(&path, json!({ "down": down }), &token).await.0, 200);
+            assert_eq!(world.shown().await[vendor]["down"], down, "{vendor}");
+        }
+    }
+    world.press("vendors/slack", json!({"down": true}), &token).await;
+    let body = json!({"channel": "C0RELEASES", "text": "x"});
+    let call =
+        world.http.post(format!("{}/slack/api/chat.postMessage", world.base)).bearer_auth("xoxb-secret");
+    assert_eq!(call.json(&body).send().await.unwrap().status(), 503);
+    assert_eq!(world.press("vendors/pagerduty", json!({"down": true}), &token).await.0, 404);
+}
+
+#[tokio::test]
+async fn another_web_page_presses_no_button() {
+    let world = world().await;
+    let _asked = world.controls.take();
+    let token = world.token.as_str();
+    let rows: [&[(&str, &str)]; 3] =
+        [&[], &[(TOKEN_HEADER, "0123")], &[(TOKEN_HEADER, token), ("origin", "http://evil.example")]];
+    for headers in rows {
+        let pressed = world.press("vendors/slack", json!({"down": true}), headers).await;
+        assert_eq!(pressed.0, 403, "{headers:?}");
+        assert_eq!(world.press("world", json!({"push": {}}), headers).await.0, 403, "{headers:?}");
+    }
+    assert_eq!(world.shown().await["slack"]["down"], false);
+    // What a form of another site can send without asking first is never JSON.
+    let plain = world.http.post(format!("{}/page/vendors/slack", world.base)).body(r#"{"down":true}"#);
+    let plain = plain.header(TOKEN_HEADER, token).header("content-type", "text/plain");
+    assert_eq!(plain.send().await.unwrap().status(), 415);
 }
 
 #[tokio::test]

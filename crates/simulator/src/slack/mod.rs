@@ -180,7 +180,7 @@ impl SlackWorkspace {
 
     /// From now on every call of the Web API goes wrong in this way; `None` ends it.
     pub fn outage(&self, fault: Option<Fault>) {
-        self.state().outage = fault;
+        self.change(|state, _| state.outage = fault);
     }
 
     /// A number that grows with every change.
@@ -201,6 +201,7 @@ impl SlackWorkspace {
                 "ephemerals": state.ephemerals,
                 "modals": state.modals,
                 "interactions": state.interactions,
+                "down": state.outage.is_some(),
             })
         })
     }

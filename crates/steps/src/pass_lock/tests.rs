@@ -386,6 +386,10 @@ impl Locks for Restless<'_> {
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError> {
         self.0.keep(stage, owner, reason).await
     }
+    async fn turn_back(&self, _: &StageName, _: &ExecutionArn, _: &ReleaseId) -> Result<Fenced, PortError> {
+        Ok(Fenced::Lost)
+    }
+
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
         self.0.wait(waiter, token, notice).await
     }
@@ -431,4 +435,32 @@ async fn t08_a_lock_in_which_a_rollout_has_just_noted_itself_is_not_passed_on() 
     assert_eq!(world.owner().await, Some(owner));
     let now = store.read(&world.stage).await.unwrap().unwrap().lock;
     assert!(PassLock { locks: store, releases: store, tokens, clock }.pass_on(&now).await.unwrap());
+}
+
+#[tokio::test]
+async fn t21_only_a_rollback_that_a_person_asked_for_makes_the_owner_turn_back() {
+    let wanted = async |world: &World| world.store.read(&world.stage).await.unwrap().unwrap().turn_back;
+    let world = World::new();
+    world.acquire("one").await;
+    let usual = given::release(&given::exchange(), 'b', "2026-11-21T12:01:00Z");
+    let mut back = given::release(&given::exchange(), 'c', "2026-11-21T12:02:00Z");
+    back.undoes = Some(Undoing { stage: world.stage.clone(), components: Vec::new(), to: None });
+    let comes = async |release: &gantry_domain::release::Release| {
+        world.store.given_release(release);
+        let World { store, tokens, clock, .. } = &world;
+        let input = AcquireLockInput {
+            execution: release.execution.clone(),
+            release: release.id.clone(),
+            stage: world.stage.clone(),
+            token: token(release.id.as_str()),
+        };
+        AcquireLock { locks: store, releases: store, tokens, clock }.run(input).await.unwrap();
+    };
+    comes(&usual).await;
+    assert_eq!(wanted(&world).await, None);
+    comes(&back).await;
+    assert_eq!(wanted(&world).await, Some(back.id.clone()));
+    // The wish was the owner's to heed: whoever has the lock next begins without it.
+    assert!(world.release("one").await);
+    assert_eq!((world.owner().await, wanted(&world).await), (Some(back.execution), None));
 }

@@ -328,3 +328,15 @@ async fn t08_services_that_a_rollout_never_came_to_are_left_as_they_are() {
     let services: Vec<&str> = plan.terms.services.iter().map(|planned| planned.service.as_str()).collect();
     assert_eq!(services, ["web"], "and not the other three of the backend");
 }
+
+#[tokio::test]
+async fn t21_what_puts_a_stage_back_does_not_turn_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    road.start_deployments().run(road.wave_input(&wave)).await.unwrap();
+    road.is_to_turn_back().await;
+    let output = plans_of(&road, None, None).await.unwrap();
+    let back = road.start_deployments().run(road.wave_input(&(hash_of(&output), 0))).await.unwrap();
+    assert_eq!(back.services[0].task_definition, given::task_definition("web", 1));
+}

@@ -291,3 +291,13 @@ async fn what_people_refused_after_the_claim_is_not_brought_by_who_carries_it() 
     let error = road.plan(road.plan_input()).await.unwrap_err();
     assert!(error.to_string().contains("refused after it had passed preproduction"), "{error}");
 }
+
+#[tokio::test]
+async fn t21_a_release_does_not_begin_where_a_person_wants_the_stage_put_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    road.is_to_turn_back().await;
+    let error = road.plan(road.plan_input()).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::LockLost);
+    assert!(error.to_string().contains("does not begin there"), "{error}");
+}

@@ -161,6 +161,32 @@ async fn a_claim_whose_answer_was_lost_is_still_ended() {
     assert_eq!(world.ends_told(&world.release.id).len(), 1);
 }
 
+#[tokio::test]
+async fn t25_who_was_to_put_a_stage_back_and_could_not_claim_it_calls_nothing_clean_and_ends_nothing() {
+    let world = World::new().await;
+    let put_back = crate::aftermath::put_back_name(&world.release.id);
+    let mut input = world.input(End::FailedClean);
+    input.execution = execution(&put_back);
+    input.execution_name = put_back;
+    input.release = None;
+    input.stage = None;
+    input.error = Some("AccessDenied".to_owned());
+    for is_claimed in [false, true] {
+        if is_claimed {
+            // Its claim took effect, and the answer was lost. By then its name means nothing.
+            input.execution_name = "anything".to_owned();
+            let (id, from) = (&world.release.id, &world.release.execution);
+            Releases::take_over(&world.store, id, from, &input.execution).await.unwrap();
+        }
+        let output = world.run(input.clone()).await;
+        assert_eq!(output.end, End::FailedDirty);
+        assert_eq!(output.reason, format!("{} was not put back: AccessDenied", world.release.id));
+        assert!(world.store.everything_told().iter().all(|(_, told)| !matches!(told, Notice::Ended { .. })));
+        assert_eq!(world.store.running().await.unwrap().len(), 1, "it is left to who finds the dead");
+        assert!(world.store.read(&given::stage("production")).await.unwrap().is_some());
+    }
+}
+
 #[test]
 fn names_of_refused_executions_make_ids_whatever_they_are() {
     for name in ["", "-", "A", "----x----", &"long-".repeat(40), "名前"] {

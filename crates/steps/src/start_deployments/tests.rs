@@ -105,6 +105,22 @@ async fn t09_a_lock_that_is_kept_for_a_person_stops_its_owner_too() {
 }
 
 #[tokio::test]
+async fn t21_a_release_turns_back_before_its_next_wave_when_a_person_wants_the_stage_put_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let wave = road.planned(road::is_wave).await;
+    road.is_to_turn_back().await;
+    let error = road.start_deployments().run(road.wave_input(&wave)).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::LockLost);
+    let words = error.to_string();
+    assert!(
+        words.starts_with("a person asked for preproduction to be put back (exchange-rollback-"),
+        "{words}"
+    );
+    assert_eq!(road.stage.written(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_rollout_is_noted_before_anything_is_written() {
     let clock = road::clock();
     let road = Road::new(&clock).await;

@@ -97,3 +97,19 @@ async fn a_denied_task_is_an_error_of_permission() {
     let error = road.start_task().run(road.task_input(&task)).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::AccessDenied);
 }
+
+#[tokio::test]
+async fn t22_a_task_that_may_run_already_is_noted_although_the_release_is_to_turn_back() {
+    let clock = road::clock();
+    let road = Road::new(&clock).await;
+    let task = road.planned(road::is_task).await;
+    road.is_to_turn_back().await;
+    let first = road.task_input(&task);
+    let error = road.start_task().run(first.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("asked for preproduction to be put back"), "{error}");
+    assert_eq!(road.stage.written(), Vec::<String>::new());
+    // Before this attempt another one may have come as far as starting it: it has to be waited for.
+    let started = road.start_task().run(StartTaskInput { attempt: 1, ..first }).await.unwrap();
+    let lock = road.store.read(&road.name()).await.unwrap().unwrap().lock;
+    assert_eq!(lock.tasks, [started.task_arn]);
+}

@@ -65,6 +65,12 @@ impl<'a> Road<'a> {
         self.lock(&given::execution("somebody-else")).await;
     }
 
+    /// A person wants the stage put back.
+    pub(crate) async fn is_to_turn_back(&self) {
+        let by = given::release_id("exchange-rollback-0123456789ab");
+        self.store.turn_back(&self.name(), &self.release.execution, &by).await.unwrap();
+    }
+
     pub(crate) fn name(&self) -> StageName {
         given::stage("preproduction")
     }
@@ -166,6 +172,7 @@ impl<'a> Road<'a> {
             stage: self.name(),
             plan_hash: plan_hash.clone(),
             step: *step,
+            attempt: 0,
         }
     }
 }

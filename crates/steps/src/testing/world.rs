@@ -46,7 +46,7 @@ use crate::run_checks::RunChecks;
 use crate::start_deployments::StartDeployments;
 use crate::start_task::StartTask;
 use crate::sweep::Sweep;
-use crate::watch_executions::{StatusChange, WatchExecutions, WatchExecutionsInput};
+use crate::watch_executions::{WatchExecutions, WatchExecutionsInput};
 use crate::watch_task::WatchTask;
 use crate::watch_wave::WatchWave;
 
@@ -298,26 +298,34 @@ impl World {
         decided
     }
 
-    /// EventBridge tells of the execution's end, and the sweeper comes by, as they do after every execution.
-    pub async fn tidy(&self, execution: &ExecutionArn, status: &str) -> Result<(), PortError> {
+    /// EventBridge tells the watcher that an execution has ended.
+    pub async fn hear(&self, event: Value) -> Result<(), String> {
+        let input: WatchExecutionsInput = serde_json::from_value(event).map_err(|error| error.to_string())?;
         let ports = Ports { world: self };
-        let aftermath = Aftermath {
+        let heard = WatchExecutions { aftermath: self.aftermath(&ports) }.run(input).await;
+        heard.map(drop).map_err(|error| format!("the watcher failed: {error:?}"))
+    }
+
+    /// The sweeper comes by.
+    pub async fn sweep(&self) -> Result<(), String> {
+        let ports = Ports { world: self };
+        let sweep = Sweep { aftermath: self.aftermath(&ports), outbox: &self.store, deliver: &ports };
+        sweep.run().await.map(drop).map_err(|error| format!("the sweeper failed: {error:?}"))
+    }
+
+    fn aftermath<'a>(&'a self, ports: &'a Ports<'a>) -> Aftermath<'a> {
+        Aftermath {
             pipeline: &self.pipeline,
             releases: &self.store,
             plans: &self.store,
             approvals: &self.store,
             locks: &self.store,
-            executions: &ports,
-            start: &ports,
-            stop: &ports,
-            tokens: &ports,
+            executions: ports,
+            start: ports,
+            stop: ports,
+            tokens: ports,
             clock: self.clock,
-        };
-        if status != "SUCCEEDED" {
-            let detail = StatusChange { execution_arn: execution.clone(), status: status.to_owned() };
-            WatchExecutions { aftermath }.run(WatchExecutionsInput { detail }).await?;
         }
-        Sweep { aftermath, outbox: &self.store, deliver: &ports }.run().await.map(drop)
     }
 
     /// Lets everything that is under way come to its end.

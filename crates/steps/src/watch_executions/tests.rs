@@ -195,6 +195,28 @@ async fn t20_a_release_whose_putting_back_never_took_it_over_ends_dirty() {
 }
 
 #[tokio::test]
+async fn t08_who_looks_while_a_release_is_taken_over_does_not_end_it() {
+    for moment in 0..100 {
+        let world = LeftBehind::new();
+        let one = world.claimed('a').await;
+        world.locked(&one).await;
+        world.rolls_out(&one).await;
+        world.executions.end(&one.execution, ExecutionState::Aborted);
+        Finder::Watcher.look(&world, &one).await;
+        let successor = world.put_back(&one).unwrap();
+        let taking = async {
+            for _ in 0..moment {
+                tokio::task::yield_now().await;
+            }
+            Releases::take_over(&world.store, &one.id, &one.execution, &successor).await
+        };
+        let (swept, taken) = tokio::join!(world.try_sweep(), taking);
+        (swept.unwrap(), taken.unwrap());
+        assert_eq!(world.end_of(&one).await, None, "whoever puts it back ends it, moment {moment}");
+    }
+}
+
+#[tokio::test]
 async fn t20_where_nothing_may_be_started_a_person_is_called() {
     for finder in FINDERS {
         let world = LeftBehind::new();

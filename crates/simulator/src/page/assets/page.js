@@ -1,11 +1,12 @@
 // Draws the page from the one document the server streams, and again every second for the clocks.
 
+import { controlsPanel } from './controls.js';
 import { h, patch } from './dom.js';
 import { ecsPanel } from './ecs.js';
 import { roadPanel } from './road.js';
 import { crane, slackModal, slackPanel } from './slack.js';
 import { ago, clock, setClock, speed, worldNow } from './time.js';
-import { mondayPanel, shownBy } from './vendors.js';
+import { mondayPanel, outage, shownBy } from './vendors.js';
 
 const at = (id) => document.getElementById(id);
 let world = null;
@@ -14,6 +15,7 @@ let live = false;
 function draw() {
   patch(at('top'), top());
   if (!world) return;
+  patch(at('controls'), controlsPanel(world, draw));
   patch(at('road'), roadPanel(named(world)));
   drawSlack();
   patch(at('ecs'), ecsPanel(world.ecs));
@@ -22,8 +24,9 @@ function draw() {
   document.title = waiting() ? '● Gantry: your decision' : 'Gantry';
 }
 
-/** New messages scroll into view, unless somebody is reading further up. */
+/** New messages scroll into view, unless somebody is reading further up. A pressed button that is gone leaves the focus near. */
 function drawSlack() {
+  const within = document.activeElement?.closest('#slack, dialog');
   const before = document.querySelector('.messages');
   const following = !before || before.scrollHeight - before.scrollTop - before.clientHeight < 80;
   const height = before?.scrollHeight;
@@ -31,6 +34,9 @@ function drawSlack() {
   slackModal(world.slack);
   const after = document.querySelector('.messages');
   if (after && following && after.scrollHeight !== height) after.scrollTop = after.scrollHeight;
+  const { activeElement: active } = document;
+  // A dialog that was closed a moment ago may still have the focus, though it is not shown any more.
+  if (after && within && (active === document.body || !active.checkVisibility())) after.focus({ preventScroll: true });
 }
 
 /** Releases carry a commit; what it says stands in the push. */
@@ -58,7 +64,7 @@ function top() {
 function githubPanel(github) {
   if (!github?.pushes?.length) return [];
   return [
-    h('h2', { key: 'head' }, 'Pushed', h('small', { class: 'quiet' }, github.fullName)),
+    h('h2', { key: 'head' }, 'GitHub', h('small', { class: 'quiet' }, github.fullName), outage(github, 'GitHub')),
     h('ul', { key: 'pushes', class: 'panel pushes' }, github.pushes.slice(0, 5).map((push) => pushed(push, github))),
   ];
 }
@@ -73,8 +79,8 @@ function pushed(push, github) {
     h('p', { class: 'quiet' }, h('code', null, push.after.slice(0, 7)), ` ${commit?.author ?? ''} to ${push.branch} · ${ago(push.at)}`),
     h('p', { class: 'chips' },
       roots.map((root) => h('span', { key: `r ${root}`, class: 'chip' }, root)),
-      runs.map((run, index) => h('span', { key: `w ${index}`, class: `chip ${mood(run)}`, title: run.path }, `${{ good: '✓', bad: '✕', run: '…' }[mood(run)]} ${run.name}`)),
-      shownBy(github, push.after)));
+      runs.map((run, index) => h('span', { key: `w ${index}`, class: `chip ${mood(run)}`, title: run.path }, `${{ good: '✓', bad: '✕', run: '…' }[mood(run)]} ${run.name}`))),
+    shownBy(github, push.after));
 }
 
 function mood(run) {

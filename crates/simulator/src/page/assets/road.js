@@ -11,6 +11,9 @@ const WORDS = {
   AcquireLock: 'Lock the stage',
   PlanUnderLock: 'Plan under the lock',
   ReleaseLockToAskAgain: 'Unlock, to ask again',
+  PlanRollback: 'Find the way back',
+  RollBack: 'Put back what ran before',
+  RecordRollback: 'Record what runs, and hold',
   RollOut: 'Roll out',
   RecordStage: 'Record what was verified',
   ReleaseLock: 'Unlock the stage',
@@ -24,6 +27,12 @@ const WORDS = {
   RunChecks: 'run the checks',
 };
 const GATE = new Set(['PlanForApproval', 'AskApproval', 'ReadDecision']);
+/** What is written down at the end belongs to no stage. */
+const LAST = /^Record(Success|Decline|Failure|PutBack)$/;
+/** From here on a stage goes back to what ran before. */
+const BACK = new Set(['PlanRollback', 'RollBack', 'RecordRollback']);
+/** A lock that is not there by then is waited for in line, in milliseconds of world time. */
+const IN_LINE = 60_000;
 /** States that only steer. */
 const STEERING = /^(Is|Has|Are|Which)[A-Z]|^(Begin|EnterStage|LeaveStage|LeaveStep|BeginChecks|AgreeOnPlan|RolloutSucceeded|RolloutFailed)$/;
 const ENDS = {
@@ -32,6 +41,13 @@ const ENDS = {
   RolledBack: ['wait', 'Rolled back', 'Rolled back'],
   FailedClean: ['bad', 'Failed, nothing changed', 'Failed'],
   FailedDirty: ['bad', 'Failed, needs a person', 'Failed'],
+  ABORTED: ['bad', 'Stopped by a person', 'Stopped'],
+  TIMED_OUT: ['bad', 'Out of time', 'Out of time'],
+  FAILED: ['bad', 'Failed', 'Failed'],
+};
+const DIED = {
+  ABORTED: 'Its execution was stopped. Gantry notices, puts in order what was begun, and tells in Slack how the release ended.',
+  TIMED_OUT: 'Its execution ran out of time. Gantry notices, puts in order what was begun, and tells in Slack how the release ended.',
 };
 const MARKS = { good: '✓', bad: '✕', wait: '!', run: '', idle: '–', todo: '' };
 
@@ -63,13 +79,18 @@ function release(one) {
         h('h2', null, one.title ?? one.id),
         h('p', { class: 'quiet' }, one.commit && h('code', null, one.commit.slice(0, 7)), one.author && ` ${one.author} ·`, ` started ${ago(one.startedAt)}`)),
       h('p', { class: `outcome ${mood}` }, waits ? h('a', { href: '#slack' }, words) : words, h('small', null, took(one.startedAt, one.endedAt)))),
-    one.reason && h('p', { class: `reason ${mood}` }, one.reason),
+    reason(one) && h('p', { class: `reason ${mood}` }, reason(one)),
     h('ol', { class: 'track' }, stations.map((station) =>
       h('li', { key: station.id, class: `station ${station.mood}`, 'aria-current': ['run', 'wait'].includes(station.mood) ? 'step' : null },
         h('span', { class: 'dot', 'aria-hidden': 'true' }, MARKS[station.mood]),
         h('span', { class: 'name' }, station.name),
         h('span', { class: 'when' }, station.from ? took(station.from, station.to) : '')))),
     h('div', { class: 'stages' }, stations.filter(worthDetails).map((station) => details(station))));
+}
+
+/** An execution that died tells nothing of how its release ended: Gantry finds that out, and tells. */
+function reason(one) {
+  return one.end in DIED ? DIED[one.end] : one.reason;
 }
 
 /** The start says nothing more than its dot does, once it went well. */
@@ -82,22 +103,26 @@ function folded(one) {
   return h('details', { key: one.id, class: 'panel folded' },
     h('summary', null, h('span', { class: `pip ${mood}`, 'aria-hidden': 'true' }), h('strong', null, one.title ?? one.id),
       h('span', { class: 'quiet' }, ` ${words.toLowerCase()} · ${ago(one.endedAt ?? one.startedAt)}`)),
-    one.reason && h('p', { class: 'quiet' }, one.reason),
+    reason(one) && h('p', { class: 'quiet' }, reason(one)),
     h('div', { class: 'stages' }, stationsOf(one).filter(worthDetails).map((station) => details(station))));
 }
 
 function outcome(one, stations) {
   if (one.end) return ENDS[one.end] ?? ['idle', one.end];
+  const back = stations.find((station) => station.states.some((state) => BACK.has(state.name)));
+  if (back) return ['wait', `Putting ${back.name.toLowerCase()} back`];
   const current = stations.find((station) => ['run', 'wait'].includes(station.mood));
   if (current?.gate) return ['wait', 'Waiting for approval'];
+  const last = current?.states.at(-1);
+  if (last?.name === 'AcquireLock' && !last.leftAt && worldNow() - Date.parse(last.enteredAt) > IN_LINE) return ['wait', `In line for ${current.name.toLowerCase()}`];
   return ['run', current ? `In ${current.name.toLowerCase()}` : 'Under way'];
 }
 
 /** Claim, then per stage a gate and the stage itself, then the end. */
 function stationsOf(one) {
-  const states = visible(one.states);
+  const states = visible(one.states).filter((state) => !LAST.test(state.name));
   const named = one.stages ?? [...new Set(states.map((state) => state.stage).filter(Boolean))].map((name) => ({ name, gate: states.some((state) => state.stage === name && GATE.has(state.name)) }));
-  const first = states.filter((state) => !state.stage && !state.name.startsWith('Record'));
+  const first = states.filter((state) => !state.stage);
   const stations = [{ id: 'start', name: 'Start', states: first }];
   for (const stage of named) {
     const own = states.filter((state) => state.stage === stage.name);
@@ -154,6 +179,8 @@ function inner(rollout) {
     else rows.push({ name: state.name, label, now: words(state.name), from: state.enteredAt, to: state.leftAt, status: state.status, visits: 1, inner: [] });
     rows.at(-1).now = words(state.name);
   }
+  // Its steps end with a verdict, not with an error: the last one is the one that failed.
+  if (rollout.status === 'failed' && rows.length) rows.at(-1).status = 'failed';
   return rows;
 }
 

@@ -2,9 +2,9 @@
 
 import { h, patch } from './dom.js';
 import { mrkdwn, plainText } from './mrkdwn.js';
+import { post } from './post.js';
 import { clock, ofStamp } from './time.js';
 
-const token = document.querySelector('meta[name="gantry-page"]').content;
 const busy = new Set();
 let problem = null;
 let acting = null;
@@ -17,6 +17,8 @@ export function slackPanel(slack, again) {
   acting = slack.users.some((user) => user.id === acting) ? acting : slack.users[0]?.id;
   const people = new Map([...slack.users.map((user) => [user.id, user.name]), [slack.app.user, slack.app.name]]);
   const context = { slack, people };
+  const talk = conversations(slack);
+  const newest = talk.findLast((one) => one.replies.length)?.row.ts;
   return [
     h('header', { class: 'channel-head' },
       h('h2', null, h('span', { class: 'hash' }, '#'), slack.channel.name),
@@ -24,8 +26,9 @@ export function slackPanel(slack, again) {
         h('select', { onchange: (event) => { acting = event.target.value; problem = null; redraw(); } },
           slack.users.map((user) => h('option', { key: user.id, value: user.id, selected: user.id === acting }, who(user)))))),
     h('div', { class: 'messages', role: 'log', 'aria-live': 'polite', tabindex: '0' },
-      rows(slack).length === 0 && h('p', { class: 'empty' }, 'Nothing has been said yet. Gantry speaks up when a release starts.'),
-      rows(slack).map((row) => message(row, context))),
+      talk.length === 0 && h('p', { class: 'empty' }, 'Nothing has been said yet. Gantry speaks up when a release starts.'),
+      talk.map((one) => conversation(one, newest, context))),
+    h('p', { class: 'down', role: 'status' }, slack.down && 'Slack is down. Gantry goes on without it, and says here what happened once it is back.'),
     h('p', { class: 'problem', role: 'alert' }, problem),
   ];
 }
@@ -34,21 +37,35 @@ function who(user) {
   return user.title ? `${user.name} · ${user.title}` : user.name;
 }
 
-/** Messages with their threads, and what only the acting person sees, in the order of a channel. */
-function rows(slack) {
-  const all = [
-    ...slack.messages,
-    ...slack.ephemerals.filter((note) => note.user === acting).map((note) => ({ ...note, ephemeral: true })),
+/** Messages each with their thread, and what only the acting person sees, in the order of a channel. */
+function conversations(slack) {
+  const notes = slack.ephemerals.filter((note) => note.user === acting).map((note) => ({ ...note, ephemeral: true }));
+  const all = [...slack.messages, ...notes].sort((a, b) => a.ts.localeCompare(b.ts));
+  const roots = new Map();
+  for (const row of all) {
+    const root = roots.get(row.threadTs);
+    if (root) root.replies.push(row);
+    else roots.set(row.ts, { row, replies: [] });
+  }
+  return [...roots.values()];
+}
+
+/** The newest thread is open, as it is on the screen of whoever follows the release. */
+function conversation({ row, replies }, newest, context) {
+  if (!replies.length) return message(row, context);
+  const last = clock(ofStamp(replies.at(-1).ts));
+  return [
+    message(row, context),
+    h('details', { key: `thread ${row.ts}`, class: 'thread', open: row.ts === newest },
+      h('summary', null, h('strong', null, replies.length === 1 ? '1 reply' : `${replies.length} replies`), h('small', null, `last at ${last}`)),
+      replies.map((reply) => message(reply, context))),
   ];
-  const root = (row) => row.threadTs ?? row.ts;
-  return all.sort((a, b) => root(a).localeCompare(root(b)) || a.ts.localeCompare(b.ts));
 }
 
 function message(row, context) {
   const at = ofStamp(row.ts);
-  const reply = row.threadTs && row.threadTs !== row.ts;
   const blocks = row.blocks?.length ? row.blocks : null;
-  const classes = ['message', reply && 'reply', row.ephemeral && 'ephemeral'].filter(Boolean).join(' ');
+  const classes = ['message', row.ephemeral && 'ephemeral'].filter(Boolean).join(' ');
   return h('article', { key: row.ts, class: classes },
     h('div', { class: 'avatar', 'aria-hidden': 'true' }, crane()),
     h('div', { class: 'said' },
@@ -100,15 +117,14 @@ function button(element, row, context) {
     key: element.action_id,
     type: 'button',
     class: `slack-button ${element.style ?? ''}`,
-    disabled: busy.has(id),
-    'aria-busy': busy.has(id) ? 'true' : null,
-    onclick: () => press(element, row, id, context),
+    'aria-disabled': busy.has(id) ? 'true' : null,
+    onclick: () => busy.has(id) || press(element, row, id, context),
   }, plainText(element.text.text));
 }
 
 async function press(element, row, id, context) {
   if (element.confirm && !(await ask(element.confirm, context))) return;
-  await during(id, () => post('/page/slack/click', { user: acting, ts: row.ts, actionId: element.action_id, confirmed: true }));
+  await during(id, () => send('/page/slack/click', { user: acting, ts: row.ts, actionId: element.action_id, confirmed: true }));
 }
 
 /** A confirmation dialog; resolves to what the person said. */
@@ -116,7 +132,7 @@ function ask(confirm, context) {
   const dialog = document.getElementById('confirm');
   patch(dialog, h('form', { method: 'dialog' },
     h('h3', { id: 'confirm-title' }, plainText(confirm.title.text)),
-    h('div', { class: 'section' }, text(confirm.text, context)),
+    h('div', { id: 'confirm-text', class: 'section' }, text(confirm.text, context)),
     h('div', { class: 'dialog-buttons' },
       h('button', { value: 'no', class: 'slack-button' }, plainText(confirm.deny.text)),
       h('button', { value: 'yes', class: `slack-button ${confirm.style ?? 'primary'}`, autofocus: true }, plainText(confirm.confirm.text)))));
@@ -138,19 +154,26 @@ export function slackModal(slack) {
   const context = { slack, people: new Map(slack.users.map((user) => [user.id, user.name])) };
   const { view } = modal;
   const id = `modal/${modal.id}`;
-  const close = () => during(id, () => post('/page/slack/modal', { user: acting, viewId: modal.id, values: null }));
+  const close = () => during(id, () => send('/page/slack/modal', { user: acting, viewId: modal.id, values: null }));
   dialog.oncancel = (event) => { event.preventDefault(); close(); };
-  patch(dialog, h('form', { key: modal.id + (view.callback_id ?? ''), onsubmit: (event) => { event.preventDefault(); submit(event.target, modal, id); } },
+  patch(dialog, h('form', { key: modal.id + (view.callback_id ?? ''), onsubmit: (event) => { event.preventDefault(); submit(event.target, modal, id); }, onkeydown: sendOnEnter },
     h('h3', { id: 'modal-title' }, crane(), plainText(view.title.text)),
     view.blocks.map((part, index) => block(part, index, { ts: modal.id, errors: modal.errors }, context)),
     h('p', { class: 'problem', role: 'alert' }, modal.errors[''] ?? problem),
     h('div', { class: 'dialog-buttons' },
       h('button', { type: 'button', class: 'slack-button', onclick: close }, plainText(view.close?.text ?? 'Cancel')),
-      view.submit && h('button', { type: 'submit', class: 'slack-button primary', disabled: busy.has(id) }, plainText(view.submit.text)))));
+      view.submit && h('button', { type: 'submit', class: 'slack-button primary', title: 'Ctrl + Enter', 'aria-disabled': busy.has(id) ? 'true' : null }, plainText(view.submit.text)))));
   if (!dialog.open) {
     dialog.showModal();
     dialog.querySelector('textarea, input')?.focus();
   }
+}
+
+/** Enter begins a new line in a longer field; with Ctrl or Cmd it sends, as in Slack. */
+function sendOnEnter(event) {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  event.currentTarget.requestSubmit();
 }
 
 function field(part, row) {
@@ -172,8 +195,9 @@ function field(part, row) {
 }
 
 function submit(form, modal, id) {
+  if (busy.has(id)) return undefined;
   const values = Object.fromEntries(new FormData(form));
-  return during(id, () => post('/page/slack/modal', { user: acting, viewId: modal.id, values }));
+  return during(id, () => send('/page/slack/modal', { user: acting, viewId: modal.id, values }));
 }
 
 async function during(id, act) {
@@ -189,21 +213,10 @@ async function during(id, act) {
 }
 
 /** Sends what the person did. Returns what Slack would complain about, or null. */
-async function post(url, body) {
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-gantry-page': token },
-      body: JSON.stringify(body),
-    });
-    if (response.status === 403) return await response.text();
-    const answer = await response.json();
-    if (answer.error) return `That did not work: ${answer.error}.`;
-    if (answer.status !== null && answer.status !== 200) return `Gantry answered ${answer.status}. Slack would show ⚠️ here.`;
-    return null;
-  } catch {
-    return 'The local world does not answer. Is it still running?';
-  }
+async function send(url, body) {
+  const { error, status } = await post(url, body);
+  if (error) return error;
+  return status === null || status === 200 ? null : `Gantry answered ${status}. Slack would show ⚠️ here.`;
 }
 
 /** Gantry's mark. */

@@ -4,7 +4,12 @@ import { h } from './dom.js';
 import { clock } from './time.js';
 
 const MOODS = { success: 'good', failure: 'bad', error: 'bad', pending: 'run', in_progress: 'run', inactive: '' };
+/** Longer values come last, on lines of their own. */
+const LONG = 60;
 const MARKS = { good: '✓', bad: '✕', run: '…', '': '·' };
+
+/** Colours of the labels that Gantry sets unless it is configured to set others. */
+const STATUSES = { 'Waiting for approval': 'wait', Released: 'good', Declined: '', 'Rolled back': 'wait', Failed: 'bad', 'Needs a person': 'bad' };
 
 /** The newest status of each context, and how each deployment stands. */
 export function shownBy(github, sha) {
@@ -24,23 +29,38 @@ function chip(key, state, words, title) {
   return h('span', { key, class: `chip ${mood}`, title: title ?? '' }, `${MARKS[mood]} ${words}`);
 }
 
-/** The board as a table: one row for each release. */
+/** Says that a vendor is down, where it is. */
+export function outage(vendor, name) {
+  return vendor.down && h('span', { class: 'chip bad', role: 'status' }, `✕ ${name} is down`);
+}
+
+/** The board: one item for each release. */
 export function mondayPanel(monday) {
-  if (!monday?.items?.length) return [];
+  if (!monday?.columns?.length) return [];
   return [
-    h('h2', { key: 'head' }, 'Monday', h('small', { class: 'quiet' }, monday.name)),
-    h('div', { key: 'board', class: 'panel board' }, h('table', null,
-      h('thead', null, h('tr', null, ['Item', ...monday.columns.map((column) => column.title)].map((title) => h('th', { key: title, scope: 'col' }, title)))),
-      h('tbody', null, monday.items.map((item) => h('tr', { key: item.id },
-        h('th', { scope: 'row' }, item.name),
-        monday.columns.map((column) => h('td', { key: column.id }, shown(column, item.values[column.id])))))))),
+    h('h2', { key: 'head' }, 'Monday', h('small', { class: 'quiet' }, monday.name), outage(monday, 'Monday')),
+    !monday.items.length && h('p', { key: 'empty', class: 'panel empty' }, 'Each release becomes an item here.'),
+    monday.items.length > 0 && h('ul', { key: 'board', class: 'panel board' }, monday.items.map((item) => row(item, monday.columns))),
   ];
 }
 
+/** One line of the board: its name and status, then its other columns side by side as far as they are filled in. */
+function row(item, columns) {
+  const filled = columns.filter((column) => item.values[column.id] != null);
+  const long = (column) => shown(column, item.values[column.id]).length > LONG;
+  const cells = filled.filter((column) => column.kind !== 'status').sort((a, b) => long(a) - long(b));
+  return h('li', { key: item.id },
+    h('p', { class: 'item' }, h('strong', null, item.name),
+      filled.filter((column) => column.kind === 'status').map((column) => status(item.values[column.id].label ?? ''))),
+    h('dl', null, cells.map((column) => h('div', { key: column.id }, h('dt', null, column.title), h('dd', null, shown(column, item.values[column.id]))))));
+}
+
+function status(label) {
+  return h('span', { class: `chip ${STATUSES[label] ?? 'run'}` }, label);
+}
+
 function shown(column, value) {
-  if (value == null) return '';
   switch (column.kind) {
-    case 'status': return h('span', { class: 'chip' }, value.label ?? '');
     case 'date': return clock(Date.parse(`${value.date}T${value.time ?? '00:00:00'}Z`), true);
     case 'link': return value.text ?? value.url;
     default: return String(value);

@@ -16,6 +16,8 @@ pub struct StoredLock {
     pub lock: Lock,
     /// The owner's state that has not been told yet that the lock is its own.
     pub unanswered: Option<TaskToken>,
+    /// The rollback that a person asked for and that waits for the owner to turn back.
+    pub turn_back: Option<ReleaseId>,
 }
 
 /// Somebody waiting, as it is kept.
@@ -95,6 +97,15 @@ pub trait Locks: Send + Sync {
 
     /// Keeps the lock on purpose, for a person to look at the stage. The first reason stays.
     async fn keep(&self, stage: &StageName, owner: &ExecutionArn, reason: &str) -> Result<Fenced, PortError>;
+
+    /// Asks the owner to turn back before its next step: a person wants the stage put back. The first who asks is named.
+    /// `Lost` unless `owner` has the lock.
+    async fn turn_back(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        by: &ReleaseId,
+    ) -> Result<Fenced, PortError>;
 
     /// Puts somebody in the queue with the notice that tells of it, or renews the token of somebody who is in it.
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError>;

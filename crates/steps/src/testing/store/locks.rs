@@ -42,7 +42,8 @@ impl Locks for MemoryStore {
         {
             let mut state = self.state();
             let held = state.locks.entry(lock.stage.clone());
-            let stored = held.or_insert_with(|| StoredLock { lock: lock.clone(), unanswered: None });
+            let stored =
+                held.or_insert_with(|| StoredLock { lock: lock.clone(), unanswered: None, turn_back: None });
             if stored.lock.owner != lock.owner {
                 return Ok(Taken::Held(stored.lock.clone()));
             }
@@ -134,6 +135,19 @@ impl Locks for MemoryStore {
         self.fenced("keep", stage, owner, note).await
     }
 
+    async fn turn_back(
+        &self,
+        stage: &StageName,
+        owner: &ExecutionArn,
+        by: &ReleaseId,
+    ) -> Result<Fenced, PortError> {
+        let note = |stored: &mut StoredLock| {
+            stored.turn_back.get_or_insert_with(|| by.clone());
+            true
+        };
+        self.fenced("turn_back", stage, owner, note).await
+    }
+
     async fn wait(&self, waiter: &Waiter, token: &TaskToken, notice: &NewNotice) -> Result<(), PortError> {
         self.faults.before("wait").await?;
         {
@@ -220,7 +234,10 @@ impl Locks for MemoryStore {
                 acquired_at: at,
                 kept: None,
             };
-            state.locks.insert(stage.clone(), StoredLock { lock, unanswered: Some(to.token.clone()) });
+            state.locks.insert(
+                stage.clone(),
+                StoredLock { lock, unanswered: Some(to.token.clone()), turn_back: None },
+            );
         }
         self.faults.after("pass")?;
         Ok(Fenced::Written)
