@@ -13,12 +13,16 @@ const LARGEST = 250_000;
 /** Takes a picture of the whole view, or of what lies between two elements. */
 async function take(page, name, from, to) {
   const path = `${directory}${name}.png`;
-  let clip;
-  if (from) {
+  const between = async () => {
     const [first, last] = [await page.locator(from).boundingBox(), await page.locator(to).boundingBox()];
-    clip = { x: first.x - 8, y: first.y - 8, width: Math.max(first.width, last.width) + 16, height: last.y + last.height - first.y + 16 };
-  }
-  await page.screenshot({ path, clip, fullPage: clip !== undefined });
+    return { x: first.x - 8, y: first.y - 8, width: Math.max(first.width, last.width) + 16, height: last.y + last.height - first.y + 16 };
+  };
+  let clip;
+  do {
+    clip = from && (await between());
+    await page.screenshot({ path, clip, fullPage: clip !== undefined });
+    // The page lives on: what grew meanwhile would be cut off.
+  } while (clip && (await between()).height > clip.height);
   const { size } = await stat(path);
   if (size > LARGEST) throw new Error(`${path} has ${size} bytes, more than ${LARGEST}`);
   console.log(`docs/pictures/${name}.png, ${Math.round(size / 1000)} kB`);

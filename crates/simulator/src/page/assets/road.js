@@ -111,6 +111,8 @@ function outcome(one, stations) {
   if (one.end) return ENDS[one.end] ?? ['idle', one.end];
   const back = stations.find((station) => station.states.some((state) => BACK.has(state.name)));
   if (back) return ['wait', `Putting ${back.name.toLowerCase()} back`];
+  const broken = stations.find((station) => station.mood === 'bad');
+  if (broken) return ['bad', `Failed in ${broken.name.toLowerCase()}`];
   const current = stations.find((station) => ['run', 'wait'].includes(station.mood));
   if (current?.gate) return ['wait', 'Waiting for approval'];
   const last = current?.states.at(-1);
