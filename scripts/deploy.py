@@ -112,7 +112,7 @@ def tell_next_steps(session, stack):
     print(f"  GitHub's webhook URL        {outputs.get('ApiUrl')}/github/webhook")
     for arn in empty:
         print(f"  has no value yet            {arn}")
-    print("docs/install.md goes on from here, and `gantry doctor` says what is missing.")
+    print("docs/install.md goes on from here.")
 
 
 def has_value(secrets, arn):
