@@ -114,6 +114,7 @@ async fn measure(
             name: name.clone(),
             cold_start: Sample::of(times),
             peak_bytes,
+            peak_at_work_bytes: inventory.peaks.get(name).copied(),
             binary_bytes: size(functions.join(name))?,
             zip_bytes: size(archives.join(format!("{name}.zip")))?,
         });

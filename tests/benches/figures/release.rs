@@ -12,6 +12,8 @@ use gantry_simulator::slack::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::runtime::peak_bytes;
+
 /// How many times as fast as real time the world runs.
 pub(crate) const FACTOR: f64 = 60.0;
 const APPROVER: &str = "U0ADA";
@@ -37,6 +39,8 @@ pub(crate) struct Figures {
 pub(crate) struct Inventory {
     /// Variables of each function, by its package's name.
     pub(crate) environments: BTreeMap<String, BTreeMap<String, String>>,
+    /// The most memory that each function's processes have had, of those that worked.
+    pub(crate) peaks: BTreeMap<String, u64>,
     /// The rows of the approvals table, as DynamoDB writes them.
     pub(crate) approvals: Vec<Value>,
     /// The pipeline as it lies beside functions.
@@ -149,11 +153,35 @@ async fn inventory(world: &World, click: Value) -> Result<Inventory> {
     }
     Ok(Inventory {
         environments,
+        peaks: peaks(world.aws_pid(), &prefix),
         approvals: scan(&world.client, world.output("ApprovalsTable")?).await?,
         compiled: serde_json::to_vec(world.pipeline())?,
         click,
         aws: world.client.endpoint().to_owned(),
     })
+}
+
+/// What the kernel says of the processes in which the local AWS runs functions. One that ends meanwhile is not there.
+fn peaks(aws: u32, prefix: &str) -> BTreeMap<String, u64> {
+    let mut peaks = BTreeMap::new();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    for process in processes.map(|entry| entry.path()) {
+        let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+        // After the name, which may hold anything: state, parent, process group.
+        let group = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(2)?.parse().ok());
+        let variables = std::fs::read(process.join("environ")).unwrap_or_default();
+        let name = variables.split(|byte| *byte == 0).find_map(|variable| {
+            std::str::from_utf8(variable)
+                .ok()?
+                .strip_prefix("AWS_LAMBDA_FUNCTION_NAME=")?
+                .strip_prefix(prefix)
+        });
+        if let (true, Some(name), Ok(bytes)) = (group == Some(aws), name, peak_bytes(&process)) {
+            let peak = peaks.entry(name.to_owned()).or_default();
+            *peak = bytes.max(*peak);
+        }
+    }
+    peaks
 }
 
 async fn scan(client: &Client, table: &str) -> Result<Vec<Value>> {

@@ -105,16 +105,23 @@ impl Running {
     /// The most memory it has had so far.
     pub(crate) fn peak_bytes(&self) -> Result<u64> {
         let pid = self.child.id().context("it has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kib * 1024)
+        peak_bytes(&PathBuf::from(format!("/proc/{pid}")))
     }
 
     pub(crate) async fn end(mut self) -> Result<()> {
+        self.child.kill().await?;
+        // Not before: a program that loses its Runtime API complains.
         self.server.abort();
-        Ok(self.child.kill().await?)
+        Ok(())
     }
+}
+
+/// The most memory a process has had so far, from its folder in `/proc`.
+pub(crate) fn peak_bytes(process: &std::path::Path) -> Result<u64> {
+    let status = std::fs::read_to_string(process.join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
 }
 
 /// What Lambda gives every function.
