@@ -18,6 +18,9 @@ test: venv build ## All tests; the stories run the real stack in the local world
 test-client: venv build ## A real registry client (skopeo, installed where that is allowed) pushes images, and that alone starts a release
 	@scripts/test-client.sh $(ARGS)
 
+bench: venv ## Figures of what ships, beside Python and Node, into target/bench/figures.md (release build; needs Node)
+	@scripts/bench.sh
+
 test-browser: venv build ## The page of the real demo, driven in headless Chromium (needs Node 20)
 	@scripts/test-browser.sh $(ARGS)
 

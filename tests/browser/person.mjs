@@ -5,10 +5,9 @@ import assert from 'node:assert/strict';
 /** How long anything is waited for: a net, not a deadline. */
 export const PATIENCE = 60_000;
 
-/** Watches a tab for what must never happen: errors, and requests to anywhere but the demo. */
-export function watched(page, url) {
+/** Watches a tab for what must never happen, errors and requests to anywhere but the demo, and notes it in `faults`. */
+export function watch(page, url, faults) {
   const { origin } = new URL(url);
-  const faults = [];
   page.on('pageerror', (error) => faults.push(`error: ${error}`));
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && faults.push(`console: ${message.text()}`));
   page.on('request', (request) => {
@@ -16,7 +15,6 @@ export function watched(page, url) {
     if (to.protocol !== 'data:' && to.origin !== origin) faults.push(`request to ${to.origin}`);
   });
   page.setDefaultTimeout(PATIENCE);
-  return faults;
 }
 
 export class Person {

@@ -4,7 +4,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { startBrowser, startDemo } from './demo.mjs';
-import { Person, watched } from './person.mjs';
+import { PATIENCE, Person } from './person.mjs';
 
 const directory = fileURLToPath(new URL('../../docs/pictures/', import.meta.url));
 /** Larger ones make the page that shows them slow. */
@@ -30,7 +30,7 @@ const browser = await startBrowser();
 const demo = await startDemo('--factor', '30');
 try {
   const page = await browser.open(demo.url, { width: 1240, height: 860 });
-  watched(page, demo.url);
+  page.setDefaultTimeout(PATIENCE);
   const person = new Person(page);
   await person.isAsked();
   await take(page, 'asked');

@@ -86,7 +86,7 @@ pub async fn pack_functions(into: Option<&Path>) -> Result<usize, PackError> {
             let binary = places::binaries().join(name);
             let archive = into.map(|into| into.join(name).with_extension("zip"));
             tokio::task::spawn_blocking(move || {
-                let packed = packed_binary(&binary, &places::kept())
+                let packed = packed_binary(&binary, &places::kept(&places::binaries()))
                     .map_err(|source| PackError::Pack { binary, source })?;
                 archive.map_or(Ok(()), |archive| write(&archive, &packed))
             })

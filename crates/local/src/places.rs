@@ -28,7 +28,7 @@ pub fn binaries() -> PathBuf {
     target().join("debug")
 }
 
-/// Where packed executables are kept between worlds.
-pub fn kept() -> PathBuf {
-    target().join("local")
+/// Where packed executables of a folder are kept between worlds.
+pub fn kept(binaries: &Path) -> PathBuf {
+    if *binaries == self::binaries() { target().join("local") } else { binaries.join("packed") }
 }

@@ -82,6 +82,8 @@ pub struct WorldOptions {
     pub replacements: Vec<(String, String)>,
     /// The pace Slack allows.
     pub post_rate: PostRate,
+    /// The functions' executables: function `plan-stage` is the file `plan-stage` in this folder.
+    pub functions: PathBuf,
 }
 
 impl Default for WorldOptions {
@@ -92,6 +94,7 @@ impl Default for WorldOptions {
             pipeline: places::root().join("examples/exchange/gantry.toml"),
             replacements: Vec::new(),
             post_rate: PostRate::GENEROUS,
+            functions: places::binaries(),
         }
     }
 }
@@ -181,8 +184,9 @@ impl Ground {
 impl World {
     /// Starts everything and returns when the first commit could be pushed.
     pub async fn start(options: WorldOptions) -> Result<Self, WorldError> {
+        let functions = options.functions.clone();
         let ground = Ground::lay(options).await?;
-        let stack = deploy_stack(&ground).await?;
+        let stack = deploy_stack(&ground, functions).await?;
         Self::stand_on(ground, stack).await
     }
 
@@ -273,15 +277,15 @@ fn overrides(pipeline: &Pipeline, simulation: &Simulation) -> Overrides {
     }
 }
 
-async fn deploy_stack(ground: &Ground) -> Result<DeployedStack, WorldError> {
+async fn deploy_stack(ground: &Ground, functions: PathBuf) -> Result<DeployedStack, WorldError> {
     let configuration = &ground.configuration;
     let parameters = ground.parameters();
     let rendered =
         gantry_config::render(configuration, &RenderOptions { parameters, ..RenderOptions::default() })?;
     let compiled = serde_json::to_vec(&configuration.pipeline).map_err(WorldError::Compiled)?;
     let binaries = Binaries {
-        directory: places::binaries(),
-        kept: places::kept(),
+        kept: places::kept(&functions),
+        directory: functions,
         beside: BTreeMap::from([("gantry.json".to_owned(), compiled)]),
     };
     let artifacts = Artifacts { base: places::root().join("infra"), binaries };

@@ -63,7 +63,7 @@ impl Theatre {
         let player = Path::new(env!("CARGO_BIN_EXE_player")).parent().unwrap().to_path_buf();
         let artifacts = Artifacts {
             base: directory.path().to_path_buf(),
-            binaries: Binaries { directory: player, kept: places::kept(), beside: BTreeMap::new() },
+            binaries: Binaries { kept: places::kept(&player), directory: player, beside: BTreeMap::new() },
         };
         let parameters = BTreeMap::new();
         let deployment = Deployment {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Page, Sources};
 use crate::{faults, slack};
 
-/// How a vendor that is down answers every call.
+/// How a vendor that is down answers whatever it is told. GitHub still sends its webhooks and lets its code be read.
 const DOWN: u16 = 503;
 /// More than a person can ask for before the first of it is done.
 const WAITING: usize = 8;

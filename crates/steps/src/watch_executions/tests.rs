@@ -211,7 +211,8 @@ async fn t08_who_looks_while_a_release_is_taken_over_does_not_end_it() {
             Releases::take_over(&world.store, &one.id, &one.execution, &successor).await
         };
         let (swept, taken) = tokio::join!(world.try_sweep(), taking);
-        (swept.unwrap(), taken.unwrap());
+        swept.unwrap();
+        taken.unwrap();
         assert_eq!(world.end_of(&one).await, None, "whoever puts it back ends it, moment {moment}");
     }
 }

@@ -22,7 +22,7 @@ export function controlsPanel(world, again) {
     h('summary', null, h('h2', null, 'Try it'), h('span', { class: 'quiet' }, 'What you press here really happens, in the world on this machine.')),
     h('div', { class: 'groups' }, pushes(world), vendors(world), stop(world)),
     h('p', { class: bad ? 'note problem' : 'note', role: 'status' }, words ?? 'A push brings a commit, its tests and its image. The rest goes by itself, until people are asked in Slack.'),
-    down.length > 0 && h('p', { class: 'note problem', role: 'status' }, `${list(down)} ${down.length > 1 ? 'answer' : 'answers'} 503 to every call. Releases go on all the same; what was missed is told after mending.`));
+    down.length > 0 && h('p', { class: 'note problem', role: 'status' }, `${list(down)} ${down.length > 1 ? 'answer' : 'answers'} 503 to whatever Gantry tells ${down.length > 1 ? 'them' : 'it'}. Releases go on all the same; what was missed is told after mending.`));
 }
 
 function pushes(world) {

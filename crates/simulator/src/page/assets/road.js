@@ -73,7 +73,7 @@ function release(one) {
   const stations = stationsOf(one);
   const [mood, words] = outcome(one, stations);
   const waits = mood === 'wait' && !one.end;
-  return h('article', { key: one.id, class: 'panel release' },
+  return h('article', { key: `${one.id} ${one.startedAt}`, class: 'panel release' },
     h('header', { class: 'release-head' },
       h('div', null,
         h('h2', null, one.title ?? one.id),
@@ -100,7 +100,7 @@ function worthDetails(station) {
 
 function folded(one) {
   const [mood, words] = outcome(one, []);
-  return h('details', { key: one.id, class: 'panel folded' },
+  return h('details', { key: `${one.id} ${one.startedAt}`, class: 'panel folded' },
     h('summary', null, h('span', { class: `pip ${mood}`, 'aria-hidden': 'true' }), h('strong', null, one.title ?? one.id),
       h('span', { class: 'quiet' }, ` ${words.toLowerCase()} · ${ago(one.endedAt ?? one.startedAt)}`)),
     reason(one) && h('p', { class: 'quiet' }, reason(one)),
