@@ -72,8 +72,9 @@ pub(crate) fn archive(
     Ok(archive.finish()?.into_inner())
 }
 
-/// Packs the binaries of all functions of this checkout, so that no world has to. With a folder given, the archives are
-/// put there as `make package` puts them, for whoever deploys without this crate. Returns how many there are.
+/// Packs the binaries of all functions of this checkout, so that no world has to. Returns how many there are.
+///
+/// With a folder given, the archives are put there as `make package` puts them, for whoever deploys without this crate.
 pub async fn pack_functions(into: Option<&Path>) -> Result<usize, PackError> {
     let functions = places::root().join("functions");
     let listed =
