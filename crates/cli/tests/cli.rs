@@ -20,10 +20,30 @@ mod support {
         assert_eq!(output.status.code(), Some(code), "{out}{err}");
         (out, err)
     }
+
+    /// Commands in the documents' shell examples that begin with `gantry`, however it is started.
+    pub(crate) fn documented() -> Vec<(String, Vec<String>)> {
+        let mut found = Vec::new();
+        for page in ["README.md", "docs/install.md", "docs/runbook.md", "docs/console.md"] {
+            let text = std::fs::read_to_string(root().join(page)).unwrap();
+            let blocks =
+                text.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+            for line in blocks.flat_map(str::lines) {
+                let line = line.split('#').next().unwrap_or_default();
+                let rest = line
+                    .strip_prefix("gantry ")
+                    .or_else(|| line.split_once("-p gantry-cli -- ").map(|(_, rest)| rest));
+                if let Some(rest) = rest {
+                    found.push((page.to_owned(), rest.split_whitespace().map(str::to_owned).collect()));
+                }
+            }
+        }
+        found
+    }
 }
 
 use serde_json::Value;
-use support::{ended, gantry, root};
+use support::{documented, ended, gantry, root};
 
 const EXAMPLE: &str = "examples/exchange/gantry.toml";
 
@@ -134,25 +154,6 @@ fn init_takes_each_cluster_as_a_stage_of_its_own() {
     ended(&gantry(&["init", "--out", out, "--cluster", "Live=shop"]), 2);
     ended(&gantry(&["init", "--out", out]), 2);
     assert!(!std::path::Path::new(out).exists());
-}
-
-/// Commands in the documents' shell examples that begin with `gantry`, however it is started.
-fn documented() -> Vec<(String, Vec<String>)> {
-    let mut found = Vec::new();
-    for page in ["README.md", "docs/install.md", "docs/runbook.md", "docs/console.md"] {
-        let text = std::fs::read_to_string(root().join(page)).unwrap();
-        let blocks = text.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
-        for line in blocks.flat_map(str::lines) {
-            let line = line.split('#').next().unwrap_or_default();
-            let rest = line
-                .strip_prefix("gantry ")
-                .or_else(|| line.split_once("-p gantry-cli -- ").map(|(_, rest)| rest));
-            if let Some(rest) = rest {
-                found.push((page.to_owned(), rest.split_whitespace().map(str::to_owned).collect()));
-            }
-        }
-    }
-    found
 }
 
 #[test]

@@ -53,8 +53,9 @@ pub fn begun_waves(terms: &PlanTerms, failed_step: Option<u32>) -> Vec<ChangedWa
         .collect()
 }
 
-/// Without the services that a plan never came to: they still run what they ran when it was made, and no deployment has
-/// begun since. What nobody verified may run there, and is not this release's to replace.
+/// The waves without the services that a plan never came to.
+///
+/// Those still run what they ran when it was made, and no deployment has begun since. What nobody verified may run there, and is not this release's to replace.
 pub fn reached(failed: &Plan, observed: &ObservedStage, begun: Vec<ChangedWave>) -> Vec<ChangedWave> {
     let untouched = |name: &ServiceName| {
         let seen = observed.services.iter().find(|seen| seen.service.name == *name);

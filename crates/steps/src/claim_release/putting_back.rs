@@ -29,7 +29,7 @@ impl ClaimRelease<'_> {
             }
         }
         let lock = self.locks.read(&stage).await?.map(|stored| stored.lock);
-        if !lock.is_some_and(|lock| lock.release == id) {
+        if lock.is_none_or(|lock| lock.release != id) {
             return Err(ClaimReleaseError::NotThere { release: id, stage });
         }
         if !is_ours {
