@@ -106,6 +106,15 @@ impl Story {
         .await
     }
 
+    /// Waits until something lies in the dead-letter queue, and leaves it there.
+    pub async fn a_dead_letter_waits(&self) -> Result<()> {
+        let queue = self.world.output("DeadLetterQueueUrl")?;
+        until("a dead letter", async || {
+            Ok((self.world.client.waiting_messages(queue).await? > 0).then_some(()))
+        })
+        .await
+    }
+
     pub(crate) async fn take_dead_letters(&self) -> Result<Vec<Value>> {
         let queue = self.world.output("DeadLetterQueueUrl")?;
         let bodies = self.world.client.take_messages(queue).await?;

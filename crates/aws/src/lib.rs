@@ -1,6 +1,7 @@
 //! The ports on AWS: the only crate that uses the AWS SDK. One module per service; no decisions.
 
 mod caller;
+mod checkup;
 mod config;
 mod dead_letters;
 mod dynamodb;
@@ -16,6 +17,7 @@ mod testing;
 
 pub use aws_config::SdkConfig;
 pub use caller::Caller;
+pub use checkup::{Checkup, SecretState};
 pub use config::connect;
 #[cfg(feature = "testing")]
 pub use config::connect_to;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use clap::Args;
-use gantry_aws::{Caller, LocksTable, ReleasesTable, SfnStart};
+use gantry_aws::{Caller, LocksTable, ReleasesTable, SdkConfig, SfnStart};
 use gantry_config::Overrides;
 use gantry_domain::names::StageName;
 use gantry_domain::pipeline::{Pipeline, Stage};
@@ -25,6 +25,7 @@ pub(crate) struct Which {
 /// Its tables and its release machine.
 pub(crate) struct Installation {
     pub(crate) pipeline: Pipeline,
+    pub(crate) aws: SdkConfig,
     pub(crate) caller: Caller,
     pub(crate) releases: ReleasesTable,
     pub(crate) locks: LocksTable,
@@ -44,6 +45,7 @@ impl Which {
             releases: ReleasesTable::new(&aws, format!("{prefix}-releases")),
             locks: LocksTable::new(&aws, format!("{prefix}-locks")),
             start: SfnStart::new(&aws, &machine),
+            aws,
             pipeline,
             caller,
             machine,

@@ -3,6 +3,7 @@
 mod commands;
 mod draft;
 mod failure;
+mod findings;
 mod installation;
 mod options;
 
@@ -24,6 +25,7 @@ enum Command {
     Validate(commands::validate::Validate),
     Render(commands::render::Render),
     Schema(commands::schema::Schema),
+    Doctor(commands::doctor::Doctor),
     Status(commands::status::Status),
     Rollback(commands::rollback::Rollback),
     Resume(commands::resume::Resume),
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Validate(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Schema(command) => command.run(),
+        Command::Doctor(command) => installation::run(command.run()),
         Command::Status(command) => installation::run(command.run()),
         Command::Rollback(command) => installation::run(command.run()),
         Command::Resume(command) => installation::run(command.run()),

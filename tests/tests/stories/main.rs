@@ -5,6 +5,7 @@ mod checks;
 mod client;
 mod console;
 mod decisions;
+mod doctor;
 mod documents;
 mod faults;
 mod harness;

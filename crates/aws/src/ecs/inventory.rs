@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerDefinition, Service, TaskDefinition};
 use gantry_domain::ecs::Controller;
-use gantry_domain::names::{ClusterName, ContainerName, RoleArn, ServiceName};
+use gantry_domain::names::{ClusterName, ContainerName, Region, RoleArn, ServiceName};
 use gantry_steps::ports::PortError;
 
 use super::convert::{self, required};
@@ -25,6 +25,10 @@ pub struct LiveService {
     pub controller: Controller,
     /// Containers that a load balancer sends requests to.
     pub balanced: Vec<String>,
+    /// Does ECS put the version before back when a deployment fails?
+    pub rolls_back: bool,
+    /// How many tasks are wanted.
+    pub desired_count: i32,
     /// What it is to run. `None` for a service without a task definition of its own, as one of task sets.
     pub definition: Option<LiveDefinition>,
 }
@@ -63,6 +67,12 @@ impl EcsInventory {
     /// Over that configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self { ecs: Client::new(config) }
+    }
+
+    /// Over that configuration, in another region.
+    pub fn in_region(config: &SdkConfig, region: &Region) -> Self {
+        let region = aws_config::Region::new(region.to_string());
+        Self::new(&config.to_builder().region(region).build())
     }
 
     /// The active services of a cluster with their task definitions, by name.
@@ -106,7 +116,10 @@ impl EcsInventory {
             None => None,
         };
         let balancers = service.load_balancers.unwrap_or_default().into_iter();
+        let breaker = service.deployment_configuration.and_then(|it| it.deployment_circuit_breaker);
         Ok(LiveService {
+            rolls_back: breaker.is_some_and(|breaker| breaker.enable && breaker.rollback),
+            desired_count: service.desired_count,
             name: required("service name", service.service_name).map_err(|error| error.of(call))?,
             controller: convert::controller(service.deployment_controller),
             balanced: balancers.filter_map(|balancer| balancer.container_name).collect(),
@@ -180,6 +193,9 @@ mod tests {
                         "serviceName": name, "status": if name == "s01" { "DRAINING" } else { "ACTIVE" },
                         "taskDefinition": "arn:aws:ecs:us-west-2:111122223333:task-definition/web:12",
                         "deploymentController": {"type": if name == "s03" { "CODE_DEPLOY" } else { "ECS" }},
+                        "desiredCount": 2, "deploymentConfiguration": {"deploymentCircuitBreaker": {
+                            "enable": true, "rollback": name == "s00",
+                        }},
                         "loadBalancers": [{"targetGroupArn": "tg", "containerName": "app", "containerPort": 80}],
                     })
                 });
@@ -219,6 +235,11 @@ mod tests {
         assert_eq!(other, ["s03"]);
         let first = services.first().unwrap();
         assert_eq!(first.balanced, ["app"]);
+        assert_eq!((first.rolls_back, first.desired_count), (true, 2));
+        assert!(
+            services.iter().skip(1).all(|service| !service.rolls_back),
+            "enabled alone puts nothing back"
+        );
         let definition = first.definition.as_ref().unwrap();
         assert_eq!(definition.roles, [RoleArn::new("arn:aws:iam::111122223333:role/pull").unwrap()]);
         assert_eq!(definition.containers[0].log_group.as_deref(), Some("/ecs/web"));

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod render;
 pub(crate) mod resume;

@@ -30,6 +30,8 @@ fn service(text: &str, image: &str) -> LiveService {
         name: name(text),
         controller: Controller::Ecs,
         balanced: Vec::new(),
+        rolls_back: true,
+        desired_count: 1,
         definition: Some(LiveDefinition {
             family: format!("shop-{text}"),
             containers: vec![container(text, image)],

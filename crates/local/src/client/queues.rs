@@ -25,4 +25,12 @@ impl Client {
             }
         }
     }
+
+    /// How many messages wait in a queue; they are left there.
+    pub async fn waiting_messages(&self, queue_url: &str) -> Result<u64, ClientError> {
+        const COUNT: &str = "ApproximateNumberOfMessages";
+        let body = json!({ "QueueUrl": queue_url, "AttributeNames": [COUNT] });
+        let answer = self.json(QUEUES, "GetQueueAttributes", &body).await?;
+        Ok(answer["Attributes"][COUNT].as_str().and_then(|count| count.parse().ok()).unwrap_or_default())
+    }
 }

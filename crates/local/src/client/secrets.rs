@@ -16,4 +16,10 @@ impl Client {
             outcome => outcome.map(drop),
         }
     }
+
+    /// Deletes a secret for good.
+    pub async fn delete_secret(&self, id: &str) -> Result<(), ClientError> {
+        let body = json!({ "SecretId": id, "ForceDeleteWithoutRecovery": true });
+        self.json(SECRETS, "DeleteSecret", &body).await.map(drop)
+    }
 }
