@@ -143,3 +143,17 @@ async fn t14_a_service_whose_deployments_pass_to_another_controller_is_bad_at_on
         .bad_at(35, &["its deployments are carried out by CODE_DEPLOY now"])
         .await;
 }
+
+#[tokio::test]
+async fn t14_an_earlier_deployment_of_the_same_task_definition_is_not_ours() {
+    // The version comes back to where it ran before: what succeeded then says nothing about now.
+    web(&[
+        (-600, Again("SUCCESSFUL")),
+        (0, Ours("IN_PROGRESS")),
+        (30, Runs("2 ours")),
+        (40, Ours("ROLLBACK_SUCCESSFUL")),
+    ])
+    .knowing("again")
+    .bad_at(40, &["web"])
+    .await;
+}

@@ -28,23 +28,36 @@ struct Timeline {
     lines: Vec<Line>,
     services: Vec<&'static str>,
     kind: PlanKind,
+    /// Deployments that were there when the plan was made.
+    known: Vec<&'static str>,
 }
 
 /// What ECS says about a wave of `web` alone.
 fn web(lines: &[(i64, Says)]) -> Timeline {
     let lines = lines.iter().map(|(at, says)| (*at, "web", *says)).collect();
-    Timeline { lines, services: vec!["web"], kind: PlanKind::Release }
+    Timeline { lines, services: vec!["web"], kind: PlanKind::Release, known: vec!["old"] }
 }
 
 /// What ECS says about a wave of `web` and `sidekiq`.
 fn both(lines: &[Line]) -> Timeline {
-    Timeline { lines: lines.to_vec(), services: vec!["web", "sidekiq"], kind: PlanKind::Release }
+    Timeline {
+        lines: lines.to_vec(),
+        services: vec!["web", "sidekiq"],
+        kind: PlanKind::Release,
+        known: vec!["old"],
+    }
 }
 
 impl Timeline {
     /// The wave puts back what was verified.
     fn rolling_back(self) -> Self {
         Self { kind: PlanKind::Rollback, ..self }
+    }
+
+    /// The plan was made when this deployment was there too.
+    fn knowing(mut self, whose: &'static str) -> Self {
+        self.known.push(whose);
+        self
     }
 
     async fn good_at(self, second: i64) {
@@ -113,7 +126,11 @@ impl Timeline {
             .map(|name| ServiceObservation {
                 service: name.clone(),
                 desired_count: 2,
-                known_deployments: vec![deployment_arn(name.as_str(), "old")],
+                known_deployments: self
+                    .known
+                    .iter()
+                    .map(|whose| deployment_arn(name.as_str(), whose))
+                    .collect(),
                 running_commit: None,
             })
             .collect();
