@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 ARCH ?=
+ONLY ?=
 
 .PHONY: help demo test test-client test-browser test-deploy pictures bench lint docs package deploy build venv clean
 
@@ -30,8 +31,8 @@ pictures: venv build ## Takes the README's pictures of the page anew, into docs/
 test-deploy: venv build ## `make deploy` with the real SAM CLI into the local AWS, and a release through what it put there
 	@scripts/test-deploy.sh $(ARGS)
 
-package: ## The functions' archives for Lambda (ARCH=x86_64 or ARCH=arm64 chooses)
-	@scripts/package.sh $(ARCH)
+package: ## The functions' archives for Lambda (ARCH=x86_64 or ARCH=arm64 chooses; ONLY=read-decision tries one)
+	@scripts/package.sh $(if $(ONLY),--only $(ONLY)) $(ARCH)
 
 deploy: package ## The stack into your account (ARGS="--config my/gantry.toml"; ARGS=--help tells all options)
 	@scripts/deploy.sh $(ARGS)

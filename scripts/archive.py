@@ -59,6 +59,7 @@ def pack(arguments):
     """One archive for each folder with a bootstrap, and a manifest that says what they are."""
     glibc = tuple(map(int, arguments.glibc.split(".")))
     wanted = sorted(folder.name for folder in arguments.functions.iterdir() if folder.is_dir())
+    wanted = [name for name in wanted if arguments.only in (None, name)]
     staged = arguments.archives.with_name(arguments.archives.name + ".new")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
@@ -109,6 +110,7 @@ def main():
     packing.add_argument("binaries", type=pathlib.Path)
     packing.add_argument("archives", type=pathlib.Path)
     packing.add_argument("--functions", type=pathlib.Path, default="functions")
+    packing.add_argument("--only")
     packing.add_argument("--architecture", required=True, choices=sorted(MACHINES))
     packing.add_argument("--glibc", default="2.34")
     packing.set_defaults(run=pack)

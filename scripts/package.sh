@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds the functions for Lambda and packs an archive of each. The whole workspace is built once, never function by function.
 #
-#   scripts/package.sh [arm64|x86_64]
+#   scripts/package.sh [--only FUNCTION] [arm64|x86_64]
 #
+# With --only one function is built and packed, apart from the others: to see whether it can be done here.
 # Without a word it is arm64, which costs less, where Rust's target for it is installed, and this machine's processor
 # otherwise. zig links, so that neither processor nor glibc of this machine matter.
 set -euo pipefail
@@ -25,6 +26,12 @@ installed() {
 }
 
 need_rust
+only=
+if [ "${1:-}" = --only ]; then
+    only=${2:-}
+    [ -f "functions/$only/Cargo.toml" ] || fail "There is no function '$only': the folders of functions/ name them."
+    shift 2
+fi
 wanted=${1:-}
 if [ -n "$wanted" ]; then
     target=$(triple "$wanted")
@@ -44,11 +51,13 @@ export PATH="$PWD/.cache/package/bin:$PATH"
 built=${CARGO_TARGET_DIR:-target}
 packages=()
 for function in functions/*/; do
-    packages+=(--package "$(basename "$function")")
+    name=$(basename "$function")
+    [ "${only:-$name}" = "$name" ] && packages+=(--package "$name")
 done
+archives=$built/package${only:+-$only}
 started=$SECONDS
 echo "package: building for $target, glibc $glibc (the first time takes minutes) …"
 cargo lambda build --release --locked --target "$target.$glibc" --lambda-dir "$built/lambda" "${packages[@]}"
 echo "package: built in $((SECONDS - started)) s"
-.cache/package/bin/python scripts/archive.py pack "$built/lambda" "$built/package" \
-    --architecture "$architecture" --glibc "$glibc"
+.cache/package/bin/python scripts/archive.py pack "$built/lambda" "$archives" \
+    --architecture "$architecture" --glibc "$glibc" ${only:+--only "$only"}

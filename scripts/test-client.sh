@@ -17,8 +17,9 @@ fi
 skopeo --version
 
 story=an_image_that_skopeo_pushes_goes_to_production_by_that_alone
+# The whole workspace is named so that cargo chooses the features of `make test` and builds nothing again.
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked -p gantry-tests --test stories --run-ignored only "$@" "$story"
+    cargo nextest run --locked --workspace --test stories --run-ignored only "$@" "$story"
 else
-    cargo test --locked -p gantry-tests --test stories "$@" -- --ignored "$story"
+    cargo test --locked --workspace --test stories "$@" -- --ignored "$story"
 fi

@@ -12,4 +12,5 @@ scripts/venv.sh deploy .cache/deploy
 .cache/deploy/bin/python scripts/check_aws_commands.py
 built=${CARGO_TARGET_DIR:-target}
 "$built/debug/gantry-local" pack --into "$built/local-package"
-cargo test --locked --package gantry-tests --test deploy "$@"
+# As in `make test`, so that cargo chooses the same features and builds nothing again.
+cargo test --locked --workspace --test deploy "$@"
